@@ -1,0 +1,27 @@
+# The libraries Steelyard stands on, as imported targets; docs/architecture.md says why each is here.
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(NL REQUIRED IMPORTED_TARGET libnl-3.0 libnl-genl-3.0 libnl-route-3.0)
+
+# Asio and Beast are header-only by default; compiling them once (common/rt/asio_impl.cpp and
+# common/http/beast_impl.cpp) takes a tenth off every translation unit that includes them.
+add_library(sy_boost INTERFACE)
+target_link_libraries(sy_boost INTERFACE Boost::headers)
+
+add_library(sy_asio INTERFACE)
+target_link_libraries(sy_asio INTERFACE sy_boost Threads::Threads OpenSSL::SSL OpenSSL::Crypto)
+target_compile_definitions(sy_asio INTERFACE
+    BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+
+# Third-party code a pure room may use: it does no I/O.
+foreach(lib sy_boost)
+    set_property(TARGET ${lib} PROPERTY SY_PURE TRUE)
+endforeach()
