@@ -47,3 +47,14 @@ function(sy_room name)
         endforeach()
     endif()
 endfunction()
+
+# sy_product(<target>...): programs that `make build` builds.
+function(sy_product)
+    set_property(GLOBAL APPEND PROPERTY SY_PRODUCTS ${ARGN})
+endfunction()
+
+# sy_guest_test(<target>...): GoogleTest programs that need IPVS and so run in the lab's kernel. They
+# are no ctest tests, since the build machine's own kernel may have none of it.
+function(sy_guest_test)
+    set_property(GLOBAL APPEND PROPERTY SY_GUEST_TESTS ${ARGN})
+endfunction()

@@ -1,0 +1,57 @@
+# Steelyard: the few commands a person needs. `make help` lists them.
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+export SY_BUILD ?= $(CURDIR)/build/release
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  KEEP=1 make demo            leave the demo's cluster running, for the three below"
+	@echo "  make shell NODE=node1       a shell on a node (node1 node2 node3 client router)"
+	@echo '  make kubectl ARGS="get svc" kubectl against the running cluster'
+	@echo "  make down                   stop the running cluster"
+
+setup: ## install what is missing, from the distribution's packages
+	@scripts/setup.sh
+
+build: setup ## build the product and the lab's programs
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target product
+
+demo: build ## a cluster on this machine: an address is given out, answers, and moves
+	@e2e/demo/demo
+
+test: build ## everything: lints, unit tests under sanitizers, component tests, lab scenarios
+	@scripts/run-tests
+
+unit: setup ## unit tests alone, as fast as possible
+	@scripts/run-tests unit
+
+lint: setup ## the checks on the source alone
+	@scripts/run-tests lint
+
+scenarios: build ## lab scenarios alone (NAME="failover local" picks some)
+	@e2e/scenarios/run $(NAME)
+
+fuzz: ## run every fuzz target for ten seconds (needs clang)
+	@scripts/setup.sh --build --fuzz
+	@cmake --preset fuzz --log-level=WARNING >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS)
+	@ctest --preset fuzz
+
+shell:
+	@e2e/lab/lab shell $(NODE)
+
+kubectl:
+	@e2e/lab/lab kubectl $(ARGS)
+
+down:
+	@e2e/lab/lab down
+
+format: ## format every C++ file
+	@git ls-files -co --exclude-standard '*.cpp' '*.hpp' | xargs clang-format-14 -i
+
+clean: ## remove the build directory
+	@rm -rf build
+
+.PHONY: help setup build demo test unit lint scenarios fuzz shell kubectl down format clean

@@ -1,0 +1,86 @@
+#!/bin/sh
+# Installs from the distribution's own packages what Steelyard needs, and nothing else.
+#   scripts/setup.sh [--build] [--lab] [--lint] [--fuzz]     (no flag: --build --lab --lint)
+# Debian 12, Debian 13 and Ubuntu 24.04. Doing it twice changes nothing; when everything is there, neither
+# root nor the network is needed.
+set -eu
+
+die() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+[ -r /etc/os-release ] || die "/etc/os-release is missing: cannot tell the distribution"
+# shellcheck disable=SC1091
+. /etc/os-release
+release="$ID-${VERSION_ID:-}"
+
+# Boost 1.81 is the oldest that has what we use; Debian 12's default is 1.74.
+case "$release" in
+    debian-12)
+        boost=libboost1.81-dev
+        lint="clang-format-14 clang-tidy-14 clang-tools-14 python3-yaml"
+        fuzz="clang-14 libclang-rt-14-dev"
+        kubectl=kubernetes-client
+        ;;
+    debian-13)
+        boost=libboost-dev
+        lint="python3-yaml"
+        fuzz="clang"
+        kubectl=kubernetes-client
+        ;;
+    ubuntu-24.04)
+        boost=libboost-dev
+        lint="clang-format-14 clang-tidy-14 clang-tools-14 python3-yaml"
+        fuzz="clang-14 libclang-rt-14-dev"
+        kubectl=
+        ;;
+    *)
+        die "$release is not one of debian-12, debian-13, ubuntu-24.04; install by hand what this script lists"
+        ;;
+esac
+
+build="g++ cmake ninja-build ccache pkg-config $boost libssl-dev libnl-3-dev libnl-genl-3-dev
+ libnl-route-3-dev libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev libcli11-dev prometheus-cpp-dev
+ libgtest-dev libgmock-dev"
+lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping curl procps python3 tcpdump util-linux"
+
+wanted=
+[ $# -gt 0 ] || set -- --build --lab --lint
+for flag in "$@"; do
+    case "$flag" in
+        --build) wanted="$wanted $build" ;;
+        --lab)
+            wanted="$wanted $lab"
+            if ! command -v kubectl >/dev/null 2>&1; then
+                [ -n "$kubectl" ] || die "kubectl is missing and $release does not package it: put one on PATH"
+                wanted="$wanted $kubectl"
+            fi
+            ;;
+        --lint) wanted="$wanted $lint" ;;
+        --fuzz) wanted="$wanted $fuzz" ;;
+        *) die "$flag is not one of --build, --lab, --lint, --fuzz" ;;
+    esac
+done
+
+missing=
+for package in $wanted; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || die "these packages are missing and only root can install them:$missing"
+    sudo=sudo
+fi
+echo "setup: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# shellcheck disable=SC2086
+if ! { $sudo apt-get update && $sudo apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    die "apt-get failed; its last lines are above"
+fi
