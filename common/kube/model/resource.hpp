@@ -1,0 +1,88 @@
+#pragma once
+
+#include "common/base/error.hpp"
+#include "common/kube/model/core.hpp"
+#include "common/kube/model/metallb.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string_view>
+
+// Where a kind lives in the API and how its JSON becomes our value. Resource<T>::kType names the
+// endpoint and Resource<T>::decode reads one object; generic code (store, informer) needs no more.
+// Decoding is lenient where Kubernetes may grow (unknown fields and enum values) and strict where a
+// wrong value would be acted on: then the Error is one line "Service ns/name: spec.ports[0].port: 0
+// is not a port (1..65535)".
+namespace steelyard::kube {
+
+// Points at static storage: cheap to copy and safe to keep.
+struct ResourceType {
+    std::string_view group;  // "" for the core group
+    std::string_view version;
+    std::string_view plural;
+    std::string_view kind;
+    bool namespaced = true;
+    friend bool operator==(const ResourceType&, const ResourceType&) = default;
+};
+
+[[nodiscard]] Result<Service> decode_service(const nlohmann::json& object);
+[[nodiscard]] Result<EndpointSlice> decode_endpoint_slice(const nlohmann::json& object);
+[[nodiscard]] Result<Node> decode_node(const nlohmann::json& object);
+[[nodiscard]] Result<Pod> decode_pod(const nlohmann::json& object);
+[[nodiscard]] Result<Namespace> decode_namespace(const nlohmann::json& object);
+[[nodiscard]] Result<IpAddressPool> decode_ip_address_pool(const nlohmann::json& object);
+[[nodiscard]] Result<L2Advertisement> decode_l2_advertisement(const nlohmann::json& object);
+
+template <class T>
+struct Resource;
+
+template <>
+struct Resource<Service> {
+    static constexpr ResourceType kType{"", "v1", "services", "Service", true};
+    static Result<Service> decode(const nlohmann::json& object) { return decode_service(object); }
+};
+template <>
+struct Resource<EndpointSlice> {
+    static constexpr ResourceType kType{
+        "discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true};
+    static Result<EndpointSlice> decode(const nlohmann::json& object) {
+        return decode_endpoint_slice(object);
+    }
+};
+template <>
+struct Resource<Node> {
+    static constexpr ResourceType kType{"", "v1", "nodes", "Node", false};
+    static Result<Node> decode(const nlohmann::json& object) { return decode_node(object); }
+};
+template <>
+struct Resource<Pod> {
+    static constexpr ResourceType kType{"", "v1", "pods", "Pod", true};
+    static Result<Pod> decode(const nlohmann::json& object) { return decode_pod(object); }
+};
+template <>
+struct Resource<Namespace> {
+    static constexpr ResourceType kType{"", "v1", "namespaces", "Namespace", false};
+    static Result<Namespace> decode(const nlohmann::json& object) {
+        return decode_namespace(object);
+    }
+};
+template <>
+struct Resource<IpAddressPool> {
+    static constexpr ResourceType kType{
+        "metallb.io", "v1beta1", "ipaddresspools", "IPAddressPool", true};
+    static Result<IpAddressPool> decode(const nlohmann::json& object) {
+        return decode_ip_address_pool(object);
+    }
+};
+template <>
+struct Resource<L2Advertisement> {
+    static constexpr ResourceType kType{
+        "metallb.io", "v1beta1", "l2advertisements", "L2Advertisement", true};
+    static Result<L2Advertisement> decode(const nlohmann::json& object) {
+        return decode_l2_advertisement(object);
+    }
+};
+
+inline constexpr ResourceType kEventType{"", "v1", "events", "Event", true};
+
+}  // namespace steelyard::kube
