@@ -35,6 +35,15 @@ struct LoadBalancerIngress {
     friend bool operator==(const LoadBalancerIngress&, const LoadBalancerIngress&) = default;
 };
 
+// One entry of status.conditions, without its times: enough to see whether it says the same.
+struct ServiceCondition {
+    std::string type;
+    bool status = false;  // "True"; anything else is false
+    std::string reason;
+    std::string message;
+    friend bool operator==(const ServiceCondition&, const ServiceCondition&) = default;
+};
+
 struct Service {
     ObjectMeta meta;
     ServiceType type = ServiceType::ClusterIp;
@@ -54,6 +63,7 @@ struct Service {
     std::uint16_t health_check_node_port = 0;
     bool publish_not_ready_addresses = false;
     std::vector<LoadBalancerIngress> ingress;  // status.loadBalancer.ingress
+    std::vector<ServiceCondition> conditions;  // status.conditions
     friend bool operator==(const Service&, const Service&) = default;
 };
 
