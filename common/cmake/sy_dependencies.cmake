@@ -22,6 +22,6 @@ target_compile_definitions(sy_asio INTERFACE
     BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
 
 # Third-party code a pure room may use: it does no I/O.
-foreach(lib sy_boost)
+foreach(lib sy_boost OpenSSL::Crypto)
     set_property(TARGET ${lib} PROPERTY SY_PURE TRUE)
 endforeach()
