@@ -1,0 +1,143 @@
+#include "common/kube/model/field.hpp"
+#include "common/kube/model/resource.hpp"
+
+#include <algorithm>
+
+// core/v1 Service.
+namespace steelyard::kube {
+namespace {
+
+// An unknown type (a newer server) is treated as the default, ClusterIP.
+ServiceType service_type(const std::string& text) {
+    if (text == "NodePort") {
+        return ServiceType::NodePort;
+    }
+    if (text == "LoadBalancer") {
+        return ServiceType::LoadBalancer;
+    }
+    return text == "ExternalName" ? ServiceType::ExternalName : ServiceType::ClusterIp;
+}
+
+TrafficPolicy traffic_policy(const std::string& text) {
+    return text == "Local" ? TrafficPolicy::Local : TrafficPolicy::Cluster;
+}
+
+IpFamilyPolicy family_policy(const std::string& text) {
+    if (text == "PreferDualStack") {
+        return IpFamilyPolicy::PreferDualStack;
+    }
+    return text == "RequireDualStack" ? IpFamilyPolicy::RequireDualStack
+                                      : IpFamilyPolicy::SingleStack;
+}
+
+void decode_cluster_ips(const Field& spec, Service& service) {
+    std::vector<Field> written = spec["clusterIPs"].items();
+    if (written.empty() && spec["clusterIP"].present()) {
+        written.push_back(spec["clusterIP"]);
+    }
+    for (const Field& item : written) {
+        if (item.text() == "None") {
+            service.headless = true;
+        } else if (const auto address = item.address()) {
+            service.cluster_ips.push_back(*address);
+        }
+    }
+}
+
+void decode_ports(const Field& spec, Service& service) {
+    for (const Field& item : spec["ports"].items()) {
+        ServicePort port;
+        port.name = item["name"].text();
+        port.port = item["port"].port();
+        port.node_port = item["nodePort"].port();
+        if (port.port == 0) {
+            item["port"].reject("a port (1..65535)");
+        }
+        const std::string protocol = item["protocol"].text();
+        if (!protocol.empty()) {
+            const auto parsed = net::parse_protocol(protocol);
+            if (!parsed) {
+                continue;  // a protocol we do not know cannot be balanced
+            }
+            port.protocol = *parsed;
+        }
+        service.ports.push_back(std::move(port));
+    }
+}
+
+void decode_source_ranges(const Field& spec, Service& service) {
+    for (const Field& item : spec["loadBalancerSourceRanges"].items()) {
+        std::string text = item.text();
+        // The API has always let blanks through here.
+        std::erase_if(text, [](char c) { return c == ' ' || c == '\t'; });
+        const auto prefix = net::Prefix::parse(text);
+        if (prefix) {
+            service.load_balancer_source_ranges.push_back(*prefix);
+        } else {
+            item.reject("a CIDR");
+        }
+    }
+}
+
+void decode_affinity(const Field& spec, Service& service) {
+    if (spec["sessionAffinity"].text() != "ClientIP") {
+        return;
+    }
+    constexpr std::int64_t kMaxSeconds = 86400;
+    constexpr std::int64_t kDefaultSeconds = 10800;
+    const auto seconds =
+        spec["sessionAffinityConfig"]["clientIP"]["timeoutSeconds"].integer(1, kMaxSeconds);
+    service.client_ip_affinity_seconds =
+        static_cast<std::uint32_t>(seconds.value_or(kDefaultSeconds));
+}
+
+void decode_spec(const Field& spec, Service& service) {
+    service.type = service_type(spec["type"].text());
+    decode_cluster_ips(spec, service);
+    for (const Field& item : spec["externalIPs"].items()) {
+        if (const auto address = item.address()) {
+            service.external_ips.push_back(*address);
+        }
+    }
+    for (const std::string& family : spec["ipFamilies"].texts()) {
+        if (family == "IPv4") {
+            service.ip_families.push_back(net::Family::V4);
+        } else if (family == "IPv6") {
+            service.ip_families.push_back(net::Family::V6);
+        }
+    }
+    service.ip_family_policy = family_policy(spec["ipFamilyPolicy"].text());
+    decode_ports(spec, service);
+    service.selector = spec["selector"].labels();
+    service.external_traffic_policy = traffic_policy(spec["externalTrafficPolicy"].text());
+    service.internal_traffic_policy = traffic_policy(spec["internalTrafficPolicy"].text());
+    decode_affinity(spec, service);
+    decode_source_ranges(spec, service);
+    service.load_balancer_ip = spec["loadBalancerIP"].text();
+    service.load_balancer_class = spec["loadBalancerClass"].text();
+    service.health_check_node_port = spec["healthCheckNodePort"].port();
+    service.publish_not_ready_addresses = spec["publishNotReadyAddresses"].boolean(false);
+}
+
+}  // namespace
+
+Result<Service> decode_service(const nlohmann::json& object) {
+    Problem problem;
+    const Field root(object, problem);
+    Service service;
+    service.meta = decode_meta(root);
+    decode_spec(root["spec"], service);
+    for (const Field& item : root["status"]["loadBalancer"]["ingress"].items()) {
+        LoadBalancerIngress ingress;
+        ingress.ip = item["ip"].address();
+        ingress.hostname = item["hostname"].text();
+        ingress.ip_mode = item["ipMode"].text();
+        service.ingress.push_back(std::move(ingress));
+    }
+    if (problem.any()) {
+        return decode_error("Service", object, problem);
+    }
+    return service;
+}
+
+}  // namespace steelyard::kube
