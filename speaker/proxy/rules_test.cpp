@@ -1,0 +1,140 @@
+#include "speaker/proxy/rules.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace steelyard::proxy {
+namespace {
+
+using net::Family;
+
+std::string read(const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// Compares with testdata/<name>; SY_UPDATE_GOLDEN=1 rewrites it.
+void expect_golden(const std::string& name, const std::string& text) {
+    const std::string path = std::string(SY_TESTDATA) + "/" + name;
+    if (std::getenv("SY_UPDATE_GOLDEN") != nullptr) {
+        std::ofstream(path) << text;
+    }
+    EXPECT_EQ(text, read(path)) << path;
+}
+
+ProxyConfig with_pod_cidrs() {
+    ProxyConfig config;
+    config.pod_cidrs = {
+        net::Prefix::parse("10.244.0.0/16").value(), net::Prefix::parse("fd00:10::/48").value()};
+    return config;
+}
+
+// What iptables-save prints after `restore` was fed to an empty node.
+std::string as_saved(const std::vector<RuleTable>& rules) {
+    std::string text;
+    for (const RuleTable& table : rules) {
+        text += "*" + table.name + "\n:OUTPUT ACCEPT [0:0]\n";
+        for (const Chain& chain : table.chains) {
+            text += ":" + chain.name + " - [0:0]\n";
+        }
+        for (const Jump& jump : table.jumps) {
+            text += "-A " + jump.hook + " -j " + jump.target + "\n";
+        }
+        for (const Chain& chain : table.chains) {
+            for (const std::string& rule : chain.rules) {
+                text += "-A " + chain.name + " " + rule + "\n";
+            }
+        }
+        text += "COMMIT\n";
+    }
+    return text;
+}
+
+TEST(RulesTest, AnEmptyNodeGetsEveryChainAndJump) {
+    expect_golden("rules4.txt", *missing_rules(static_rules({}, Family::V4), ""));
+    expect_golden("rules6.txt", *missing_rules(static_rules({}, Family::V6), ""));
+    expect_golden(
+        "rules4-pods.txt", *missing_rules(static_rules(with_pod_cidrs(), Family::V4), "")
+    );
+}
+
+TEST(RulesTest, ANodeThatHasThemGetsNothing) {
+    for (const Family family : {Family::V4, Family::V6}) {
+        const auto rules = static_rules(with_pod_cidrs(), family);
+        EXPECT_EQ(missing_rules(rules, as_saved(rules)), std::nullopt);
+    }
+}
+
+TEST(RulesTest, OnlyTheChangedChainIsRewritten) {
+    const std::string saved = as_saved(static_rules({}, Family::V4));
+
+    const auto text = missing_rules(static_rules(with_pod_cidrs(), Family::V4), saved);
+
+    ASSERT_TRUE(text);
+    EXPECT_THAT(*text, testing::StartsWith("*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES"));
+    EXPECT_THAT(*text, testing::Not(testing::HasSubstr(":KUBE-POSTROUTING")));
+    EXPECT_THAT(*text, testing::Not(testing::HasSubstr("-I ")));
+}
+
+TEST(RulesTest, ALostJumpComesBackAndADoubledOneGoes) {
+    const auto rules = static_rules({}, Family::V4);
+    std::string saved = as_saved(rules);
+    const std::string lost = "-A POSTROUTING -j KUBE-POSTROUTING\n";
+    saved.erase(saved.find(lost), lost.size());
+    const std::string doubled = "-A FORWARD -j KUBE-FORWARD\n";
+    saved.insert(saved.find(doubled), doubled);
+
+    EXPECT_EQ(
+        missing_rules(rules, saved),
+        "*nat\n-I POSTROUTING 1 -j KUBE-POSTROUTING\nCOMMIT\n"
+        "*filter\n-D FORWARD -j KUBE-FORWARD\nCOMMIT\n"
+    );
+}
+
+TEST(RulesTest, LoadBalancerModeLeavesKubeProxysNamesAlone) {
+    ProxyConfig config;
+    config.mode = Mode::LoadBalancer;
+
+    const auto text = missing_rules(static_rules(config, Family::V4), "");
+
+    EXPECT_THAT(*text, testing::Not(testing::HasSubstr("KUBE-")));
+}
+
+TEST(RulesTest, TheMasqueradeBitIsTheMark) {
+    ProxyConfig config;
+    config.masquerade_bit = 3;
+
+    const auto text = missing_rules(static_rules(config, Family::V4), "");
+
+    EXPECT_THAT(*text, testing::HasSubstr("-j MARK --set-xmark 0x8/0x8"));
+    EXPECT_THAT(*text, testing::Not(testing::HasSubstr("0x4000")));
+}
+
+TEST(RulesTest, RemovalTakesOutWhatIsThereAndNothingElse) {
+    const auto rules = static_rules({}, Family::V4);
+
+    EXPECT_EQ(removal(rules, "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"), "");
+    EXPECT_EQ(
+        removal(
+            rules,
+            "*filter\n:FORWARD ACCEPT [0:0]\n:KUBE-FORWARD - [0:0]\n-A FORWARD -j KUBE-FORWARD\n"
+            "-A FORWARD -j OTHER\nCOMMIT\n"
+        ),
+        "*filter\n:KUBE-FORWARD - [0:0]\n-D FORWARD -j KUBE-FORWARD\n-X KUBE-FORWARD\nCOMMIT\n"
+    );
+}
+
+TEST(RulesTest, AnySavedTextIsSurvived) {
+    for (const char* saved : {"*", ":", "-A", "*nat\n-A \n-A X\n:\nCOMMIT", "\n\r\n \n"}) {
+        EXPECT_TRUE(missing_rules(static_rules({}, Family::V4), saved)) << saved;
+    }
+}
+
+}  // namespace
+}  // namespace steelyard::proxy
