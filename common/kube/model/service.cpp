@@ -134,6 +134,14 @@ Result<Service> decode_service(const nlohmann::json& object) {
         ingress.ip_mode = item["ipMode"].text();
         service.ingress.push_back(std::move(ingress));
     }
+    for (const Field& item : root["status"]["conditions"].items()) {
+        service.conditions.push_back(
+            {item["type"].text(),
+             item["status"].text() == "True",
+             item["reason"].text(),
+             item["message"].text()}
+        );
+    }
     if (problem.any()) {
         return decode_error("Service", object, problem);
     }

@@ -1,0 +1,76 @@
+#include "common/config/config.hpp"
+
+#include <algorithm>
+
+namespace steelyard::config {
+
+bool Pool::contains(const net::IpAddress& address) const {
+    return std::any_of(ranges.begin(), ranges.end(), [&](const net::Range& range) {
+        return range.contains(address);
+    });
+}
+
+bool admits(
+    const Pool& pool,
+    const std::string& service_namespace,
+    const kube::Labels& namespace_labels,
+    const kube::Labels& service_labels
+) {
+    if (!pool.service_allocation) {
+        return true;
+    }
+    const kube::ServiceAllocation& rule = *pool.service_allocation;
+    const auto& listed = rule.namespaces;
+    const bool any_namespace = listed.empty() && rule.namespace_selectors.empty();
+    const bool in_namespace =
+        any_namespace ||
+        std::find(listed.begin(), listed.end(), service_namespace) != listed.end() ||
+        (!rule.namespace_selectors.empty() &&
+         kube::matches_any(rule.namespace_selectors, namespace_labels));
+    return in_namespace && kube::matches_any(rule.service_selectors, service_labels);
+}
+
+const Pool* Config::find_pool(const std::string& name) const {
+    const auto found = std::lower_bound(
+        pools.begin(),
+        pools.end(),
+        name,
+        [](const Pool& pool, const std::string& wanted) { return pool.name < wanted; }
+    );
+    return found != pools.end() && found->name == name ? &*found : nullptr;
+}
+
+const Pool* Config::pool_of(const net::IpAddress& address) const {
+    for (const Pool& pool : pools) {
+        if (pool.contains(address)) {
+            return &pool;
+        }
+    }
+    return nullptr;
+}
+
+std::string_view to_string(Kind kind) {
+    switch (kind) {
+        case Kind::IpAddressPool:
+            return "IPAddressPool";
+        case Kind::L2Advertisement:
+            return "L2Advertisement";
+    }
+    return "";
+}
+
+std::string to_string(const Problem& problem) {
+    return std::string(to_string(problem.kind)) + " " + to_string(problem.key) + ": " +
+           problem.field + ": \"" + problem.value + "\": " + problem.accepted;
+}
+
+bool LastGood::update(ParseResult result) {
+    problems_ = std::move(result.problems);
+    if (!result.config || (current_ && *current_ == *result.config)) {
+        return false;
+    }
+    current_ = std::move(result.config);
+    return true;
+}
+
+}  // namespace steelyard::config

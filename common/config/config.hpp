@@ -1,0 +1,102 @@
+#pragma once
+
+#include "common/kube/model/metallb.hpp"
+#include "common/net/prefix.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+// The user's configuration as both daemons use it: all metallb.io objects together, validated, with
+// references resolved. A Config only exists when every object in it is right; parse() lists every
+// mistake otherwise. Immutable: daemons share it as shared_ptr<const Config>.
+namespace steelyard::config {
+
+struct Pool {
+    std::string name;
+    kube::Labels labels;
+    std::vector<net::Range> ranges;  // in the order written; no two overlap, here or across pools
+    bool auto_assign = true;
+    bool avoid_buggy_ips = false;
+    std::optional<kube::ServiceAllocation> service_allocation;  // set: the pool is pinned
+
+    [[nodiscard]] bool contains(const net::IpAddress& address) const;
+    friend bool operator==(const Pool&, const Pool&) = default;
+};
+
+// Whether a Service may get an address of this pool at all: its namespace is listed or selected
+// (no namespace rule admits all), and its labels match a service selector (no selector admits all).
+[[nodiscard]] bool admits(
+    const Pool& pool,
+    const std::string& service_namespace,
+    const kube::Labels& namespace_labels,
+    const kube::Labels& service_labels
+);
+
+struct L2Advertisement {
+    std::string name;
+    std::vector<std::string> pools;                   // resolved from names and selectors, sorted
+    std::vector<kube::LabelSelector> node_selectors;  // OR; empty: all nodes
+    std::vector<std::string> interfaces;              // empty: all interfaces
+    std::vector<kube::LabelSelector> service_selectors;
+    std::vector<kube::L2Advertisement::PreferredNodes> preferred_nodes;  // weights 1..100
+    friend bool operator==(const L2Advertisement&, const L2Advertisement&) = default;
+};
+
+struct Config {
+    std::vector<Pool> pools;                         // by name
+    std::vector<L2Advertisement> l2_advertisements;  // by name
+
+    [[nodiscard]] const Pool* find_pool(const std::string& name) const;
+    [[nodiscard]] const Pool* pool_of(const net::IpAddress& address) const;
+    friend bool operator==(const Config&, const Config&) = default;
+};
+
+// The objects of the daemon's own namespace, in any order.
+struct Objects {
+    std::vector<kube::IpAddressPool> pools;
+    std::vector<kube::L2Advertisement> l2_advertisements;
+};
+
+enum class Kind : std::uint8_t { IpAddressPool, L2Advertisement };
+[[nodiscard]] std::string_view to_string(Kind kind);  // as in the manifest: "IPAddressPool"
+
+// One mistake: where it stands, what stands there and what would be accepted.
+struct Problem {
+    Kind kind = Kind::IpAddressPool;
+    kube::ObjectKey key;
+    std::string field;  // "spec.addresses[2]"
+    std::string value;
+    std::string accepted;
+    friend bool operator==(const Problem&, const Problem&) = default;
+};
+// One line: IPAddressPool metallb-system/a: spec.addresses[0]: "10.0.0.1": give a CIDR ...
+[[nodiscard]] std::string to_string(const Problem& problem);
+
+struct ParseResult {
+    std::shared_ptr<const Config> config;  // null when there is a problem
+    std::vector<Problem> problems;         // in the order of the objects' names
+};
+
+[[nodiscard]] ParseResult parse(const Objects& objects);
+
+// What a daemon runs with: the last configuration that was right. A wrong one changes nothing but
+// problems() and stale().
+class LastGood {
+public:
+    // Returns true when current() is now a different configuration.
+    bool update(ParseResult result);
+
+    [[nodiscard]] const std::shared_ptr<const Config>& current() const { return current_; }
+    [[nodiscard]] bool loaded() const { return current_ != nullptr; }
+    [[nodiscard]] bool stale() const { return !problems_.empty(); }
+    [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
+
+private:
+    std::shared_ptr<const Config> current_;
+    std::vector<Problem> problems_;
+};
+
+}  // namespace steelyard::config
