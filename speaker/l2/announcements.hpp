@@ -1,0 +1,45 @@
+#pragma once
+
+#include "common/net/ip.hpp"
+#include "common/net/mac.hpp"
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+// What this node answers for, and where. Both values come from outside as a whole: the election
+// makes Announcements, the link monitor makes Ports.
+namespace steelyard::l2 {
+
+struct Announcement {
+    std::vector<std::string> interfaces;  // names; empty: every port
+    friend bool operator==(const Announcement&, const Announcement&) = default;
+};
+
+using Announcements = std::unordered_map<net::IpAddress, Announcement>;
+
+// An interface that passed eligibility() for at least one family.
+struct Port {
+    unsigned index = 0;
+    std::string name;
+    net::MacAddress mac;
+    bool arp = false;
+    bool ndp = false;
+    friend bool operator==(const Port&, const Port&) = default;
+};
+
+// Whether `address`, announced so, is announced on this port.
+[[nodiscard]] bool is_on_port(
+    const net::IpAddress& address, const Announcement& announcement, const Port& port
+);
+
+// metallb_layer2_{requests_received,responses_sent,gratuitous_sent} of one address.
+struct AddressCounters {
+    std::uint64_t requests_received = 0;
+    std::uint64_t responses_sent = 0;
+    std::uint64_t gratuitous_sent = 0;
+    friend bool operator==(const AddressCounters&, const AddressCounters&) = default;
+};
+
+}  // namespace steelyard::l2
