@@ -1,0 +1,76 @@
+"""The one table of rooms, from the ground up, and what each may include.
+
+A room may include itself and any room of a lower tier. Rooms of one tier do not see each other. The
+daemons never see each other, `common` sees neither, and only e2e sees e2e.
+"""
+
+TIERS = [
+    ["common/base"],
+    ["common/net", "common/wire"],
+    ["common/metrics", "common/kube/model"],
+    ["common/kube/watch", "common/kube/lease", "common/config"],
+    ["speaker/gossip/wire", "speaker/bgp/wire"],
+    ["controller/ipam", "controller/admission",
+     "speaker/gossip", "speaker/elect", "speaker/l2", "speaker/bfd",
+     "speaker/bgp/session", "speaker/bgp/rib", "speaker/proxy"],
+    ["controller/plan", "speaker/plan"],
+    ["common/log", "common/rt"],
+    ["common/http/beast"],
+    ["common/http/client", "common/http/server"],
+    ["common/kube/client", "speaker/io"],
+    ["controller/app", "speaker/app"],
+    ["controller", "speaker", "controller/integration", "speaker/integration", "speaker/sim"],
+]
+
+# Fakes and scripts for tests: only tests and e2e include it.
+TESTING = "common/testing"
+
+# Libraries that stay in a few places: header prefix -> where it may be included.
+CONFINED = {
+    "boost/beast": ("common/http", "e2e"),
+    "netlink/": ("speaker/io", "e2e"),
+    "linux/": ("speaker/io", "common/rt", "speaker/proxy", "e2e"),
+    "spdlog/": ("common/log", "e2e"),
+    "nlohmann/": ("common/kube", "common/config", "common/testing", "controller/admission", "controller/app",
+                  "speaker/app", "speaker/sim", "e2e"),
+}
+
+_TIER = {room: tier for tier, rooms in enumerate(TIERS) for room in rooms}
+
+
+def daemon(room):
+    """Which daemon a room belongs to; common belongs to none."""
+    top = room.split("/")[0]
+    return top if top in ("controller", "speaker") else None
+
+
+def room_of(path):
+    """The room a file lies in: the longest known folder above it; None when the table lacks it."""
+    parts = path.split("/")[:-1]
+    if parts and parts[0] == "e2e":
+        return "e2e"
+    while parts:
+        room = "/".join(parts)
+        if room in _TIER or room == TESTING:
+            return room
+        parts.pop()
+    return None
+
+
+def objection(source, target, in_test):
+    """Why `source` may not include `target`, or None."""
+    if source == target or source == "e2e":
+        return None
+    if target == "e2e":
+        return "only e2e includes e2e"
+    if target == TESTING:
+        return None if in_test else "only tests include common/testing"
+    if source == TESTING:
+        return "common/testing knows no daemon" if daemon(target) else None
+    if daemon(target) and daemon(target) != daemon(source):
+        return f"{daemon(source) or 'common'} does not know {daemon(target)}"
+    if _TIER[target] > _TIER[source]:
+        return "points upwards"
+    if _TIER[target] == _TIER[source]:
+        return "siblings do not see each other"
+    return None
