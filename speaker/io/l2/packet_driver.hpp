@@ -1,0 +1,97 @@
+#pragma once
+
+#include "common/base/rng.hpp"
+#include "common/net/interface.hpp"
+#include "common/rt/task_group.hpp"
+#include "speaker/io/l2/packet_socket.hpp"
+#include "speaker/io/l2/solicited_node_groups.hpp"
+#include "speaker/l2/announcer.hpp"
+#include "speaker/l2/eligibility.hpp"
+#include "speaker/l2/responder.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+// Carries the cores of speaker/l2 on packet sockets: an ARP and an NDP socket on each eligible
+// interface, one timer. Runs on the wire thread's io_context; every call comes from there. The
+// kernel filters frames by the announced addresses, so a foreign packet costs no wake-up.
+// Callbacks must not call the driver. stop() must be awaited before the driver dies.
+namespace steelyard::io_l2 {
+
+struct PacketDriverOptions {
+    l2::NameExclusions exclusions = l2::NameExclusions::standard();
+    l2::AnnouncerOptions announcer;
+    PacketSocket::Reception reception = PacketSocket::Reception::Normal;
+};
+
+struct PacketDriverCallbacks {
+    std::function<void(const Error&)> on_error;            // each lasting fault once
+    std::function<void(const l2::Conflict&)> on_conflict;  // somebody else claims our address
+};
+
+class PacketDriver {
+public:
+    // `rng` must outlive it.
+    PacketDriver(
+        const asio::any_io_executor& executor,
+        PacketDriverOptions options,
+        Rng& rng,
+        PacketDriverCallbacks callbacks
+    );
+
+    // Every interface of the node; the eligible ones are used.
+    void set_interfaces(const std::vector<net::Interface>& interfaces);
+    // Replaces what is announced. New addresses are announced before this returns (within the
+    // pace of their ports); released ones are silent at once.
+    void set_announcements(std::shared_ptr<const l2::Announcements> announcements);
+
+    // Of every announced address that was asked for or announced.
+    [[nodiscard]] std::unordered_map<net::IpAddress, l2::AddressCounters> counters() const;
+    // Frames that reached the process, answered or not.
+    [[nodiscard]] std::uint64_t frames_received() const { return frames_received_; }
+
+    awaitable<void> stop();
+
+private:
+    struct PortSockets {
+        explicit PortSockets(l2::Port of) : port(std::move(of)), groups(port.index) {}
+        l2::Port port;
+        // Owned by their read loops; null when that family is not served.
+        PacketSocket* arp = nullptr;
+        PacketSocket* ndp = nullptr;
+        SolicitedNodeGroups groups;
+        std::vector<net::IpAddress> filtered;  // what the filters pass, sorted
+        bool send_failed = false;              // and was reported
+    };
+
+    awaitable<void> read_loop(std::unique_ptr<PacketSocket> socket, unsigned interface_index);
+    awaitable<void> timer_loop();
+    PacketSocket* open(PortSockets& sockets, std::uint16_t ether_type);
+    static void close(PortSockets& sockets);
+    void refresh_filters(PortSockets& sockets);
+    void refresh_groups(PortSockets& sockets);
+    void announce_due();
+    void apply();
+    void send(const l2::Send& send);
+    void report_open_failure(const Error& error, const l2::Port& port);
+
+    asio::any_io_executor executor_;
+    PacketDriverOptions options_;
+    PacketDriverCallbacks callbacks_;
+    l2::Responder responder_;
+    l2::Announcer announcer_;
+    std::shared_ptr<const l2::Announcements> announcements_;
+    std::map<unsigned, PortSockets> ports_;  // by interface index
+    l2::Actions actions_;                    // reused
+    std::uint64_t frames_received_ = 0;
+    bool capability_reported_ = false;
+    asio::steady_timer timer_;
+    rt::TaskGroup tasks_;
+};
+
+}  // namespace steelyard::io_l2
