@@ -139,6 +139,11 @@ std::string NetnsFixture::in_client(const std::string& command) {
     return output_of(command);
 }
 
+void NetnsFixture::with_client(const std::function<void()>& body) {
+    const InNamespace scope(client_, node_);
+    body();
+}
+
 std::string NetnsFixture::in_node(const std::string& command) {
     return output_of(command);
 }

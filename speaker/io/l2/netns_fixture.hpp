@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 // Two network namespaces joined by a veth pair, in a user namespace of the test process: `node`
@@ -19,8 +20,9 @@ protected:
 
     // The node's end of the veth, as the link monitor would describe it.
     static net::Interface node_interface();
-    // Runs `command` (through a shell, with the client's network) and returns what it printed.
+    // Runs `command` (through a shell) with the client's network and returns what it printed.
     static std::string in_client(const std::string& command);
+    static void with_client(const std::function<void()>& body);
     static std::string in_node(const std::string& command);
     // Makes the client's kernel resolve `address` by sending it a datagram.
     static void resolve(const std::string& address);

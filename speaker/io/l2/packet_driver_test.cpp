@@ -174,15 +174,24 @@ TEST_F(PacketDriverTest, AnInterfaceThatComesBackServesAgain) {
 TEST_F(PacketDriverTest, AForeignClaimIsReported) {
     announce({"10.9.0.100"});
 
-    in_client(
-        "ip addr add 10.9.0.100/32 dev eth0; arping -U -c 1 -i eth0 10.9.0.100;"
-        "arping -U -c 1 -I eth0 10.9.0.100"
-    );
+    const net::MacAddress claimant = net::MacAddress::parse("02:00:00:00:00:01").value();
+    with_client([&] {
+        auto socket = PacketSocket::open(
+            ioc_.get_executor(),
+            node_interface().index,
+            l2::kEtherTypeArp,
+            l2::arp_filter({}),
+            PacketSocket::Reception::Normal
+        );
+        const auto claim = l2::gratuitous_arp(
+            l2::ArpOperation::Request, claimant, net::IpAddress::parse("10.9.0.100").value()
+        );
+        EXPECT_TRUE(socket.value().send(l2::encode_arp(claim).view()));
+    });
     const bool reported = run_until([&] { return !conflicts_.empty(); });
-    in_client("ip addr del 10.9.0.100/32 dev eth0");
 
     ASSERT_TRUE(reported);
-    EXPECT_EQ(to_string(conflicts_[0].claimant), "02:00:00:00:00:01");
+    EXPECT_EQ(conflicts_[0].claimant, claimant);
     EXPECT_EQ(to_string(conflicts_[0].address), "10.9.0.100");
 }
 
