@@ -1,0 +1,370 @@
+#include "common/kube/watch/list_watch.hpp"
+
+#include "common/base/check.hpp"
+#include "common/kube/watch/query.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace steelyard::kube {
+namespace {
+
+using std::chrono::seconds;
+
+// etcd holds at most 1.5 MiB an object; JSON and managed fields blow that up a few times.
+constexpr std::size_t kLineLimit = 16U << 20U;
+constexpr std::size_t kListLimit = std::size_t{1} << 30U;
+constexpr std::size_t kRefusalLimit = 64U << 10U;
+constexpr unsigned kMaxPoliteRetries = 10;
+constexpr unsigned kMaxServerFailures = 5;
+
+std::string version_of(const nlohmann::json& object) {
+    const auto metadata = object.is_object() ? object.find("metadata") : object.end();
+    if (metadata == object.end() || !metadata->is_object()) {
+        return {};
+    }
+    const auto version = metadata->find("resourceVersion");
+    return version != metadata->end() && version->is_string() ? version->get<std::string>()
+                                                              : std::string();
+}
+
+bool ends_initial_events(const nlohmann::json& bookmark) {
+    static const nlohmann::json::json_pointer kAnnotation(
+        "/metadata/annotations/k8s.io~1initial-events-end"
+    );
+    return bookmark.is_object() && bookmark.contains(kAnnotation) &&
+           bookmark[kAnnotation] == "true";
+}
+
+bool is_json(std::string_view content_type) {
+    constexpr std::string_view kJson = "application/json";
+    return content_type.substr(0, kJson.size()) == kJson;
+}
+
+}  // namespace
+
+ListWatch::ListWatch(std::string path, std::map<std::string, std::string> selectors, Rng rng)
+    : path_(std::move(path)), selectors_(std::move(selectors)), rng_(rng), lines_(kLineLimit) {}
+
+WatchStep ListWatch::next(Instant now) {
+    SY_CHECK(open_ == Open::None, "one request at a time");
+    if (due_ && now < *due_) {
+        return WaitUntil{*due_};
+    }
+    due_.reset();
+    if (need_ == Need::Resume) {
+        open_ = Open::Watch;
+    } else {
+        open_ = watch_list_refused_ || list_this_time_ ? Open::List : Open::WatchList;
+    }
+    head_ = ResponseHead{};
+    body_.clear();
+    lines_.reset();
+    events_ = 0;
+    initial_ = open_ == Open::WatchList;
+    opened_ = now;
+    return OpenStream{target_of(open_)};
+}
+
+std::string ListWatch::target_of(Open request) {
+    std::map<std::string, std::string> query = selectors_;
+    if (!version_.empty() && !version_useless_) {
+        query["resourceVersion"] = version_;
+    }
+    if (request == Open::List) {
+        if (version_.empty() && !version_useless_) {
+            query["resourceVersion"] = "0";  // whatever the server's cache holds
+        }
+        return path_ + "?" + encode_query(query);
+    }
+    // Spread over five minutes, so that watches opened together do not end together.
+    constexpr std::uint64_t kSpread = 301;
+    timeout_ = seconds(300 + rng_.below(kSpread));
+    query["watch"] = "true";
+    query["allowWatchBookmarks"] = "true";
+    query["timeoutSeconds"] = std::to_string(std::chrono::duration_cast<seconds>(timeout_).count());
+    if (request == Open::WatchList) {
+        query["sendInitialEvents"] = "true";
+        query["resourceVersionMatch"] = "NotOlderThan";
+    }
+    return path_ + "?" + encode_query(query);
+}
+
+Duration ListWatch::patience() const {
+    // A server that has a full state to send does send; an idle watch may be silent until its end
+    // (a dead peer is the transport's business, found by keepalive).
+    constexpr Duration kWhileSending = seconds(60);
+    constexpr Duration kGrace = seconds(30);
+    return open_ == Open::Watch || (open_ == Open::WatchList && !initial_) ? timeout_ + kGrace
+                                                                           : kWhileSending;
+}
+
+void ListWatch::on_response(ResponseHead head, Instant now, WatchActions& out) {
+    if (open_ == Open::None) {
+        return;
+    }
+    head_ = std::move(head);
+    if (head_.status != 200) {
+        return;
+    }
+    if (!is_json(head_.content_type)) {
+        on_garbage("Content-Type " + head_.content_type + " is not application/json", now, out);
+    } else if (open_ == Open::WatchList) {
+        out.emplace_back(BeginReplace{});
+    }
+}
+
+void ListWatch::on_bytes(std::string_view bytes, Instant now, WatchActions& out) {
+    if (open_ == Open::None) {
+        return;
+    }
+    if (head_.status != 200) {
+        body_.append(bytes.substr(0, kRefusalLimit - std::min(kRefusalLimit, body_.size())));
+        return;
+    }
+    if (open_ == Open::List) {
+        if (body_.size() + bytes.size() > kListLimit) {
+            on_garbage("list of more than 1 GiB", now, out);
+            return;
+        }
+        body_.append(bytes);
+        return;
+    }
+    lines_.push(bytes);
+    while (open_ != Open::None) {
+        const auto line = lines_.next();
+        if (!line) {
+            break;
+        }
+        on_line(*line, now, out);
+    }
+    if (open_ != Open::None && lines_.overflow()) {
+        on_garbage("event of more than 16 MiB", now, out);
+    }
+}
+
+void ListWatch::on_closed(const std::optional<Error>& error, Instant now, WatchActions& out) {
+    if (open_ == Open::None) {
+        return;
+    }
+    const Open request = open_;
+    if (head_.status != 0 && head_.status != 200) {
+        open_ = Open::None;
+        on_refused(request, parse_status(head_.status, head_.retry_after, body_), now, out);
+    } else if (error) {
+        open_ = Open::None;
+        on_broken(request, *error, now, out);
+    } else if (request == Open::List) {
+        finish_list(now, out);
+    } else {
+        finish_watch(now, out);
+    }
+    body_.clear();
+    body_.shrink_to_fit();
+}
+
+void ListWatch::on_line(std::string_view line, Instant now, WatchActions& out) {
+    nlohmann::json event = nlohmann::json::parse(line, nullptr, false);
+    const bool complete = event.is_object() && event.contains("type") &&
+                          event["type"].is_string() && event.contains("object");
+    if (!complete) {
+        on_garbage("a line that is not a watch event", now, out);
+        return;
+    }
+    ++events_;
+    on_event(event["type"].get<std::string>(), std::move(event["object"]), now, out);
+}
+
+void ListWatch::on_event(
+    const std::string& type, nlohmann::json object, Instant now, WatchActions& out
+) {
+    if (type == "ERROR") {
+        const Open request = std::exchange(open_, Open::None);
+        on_refused(request, status_of(object), now, out);
+        return;
+    }
+    if (type == "BOOKMARK") {
+        on_bookmark(object, out);
+        return;
+    }
+    const bool erased = type == "DELETED";
+    if (!erased && type != "ADDED" && type != "MODIFIED") {
+        return;  // from a newer server
+    }
+    if (initial_) {
+        // Their versions are older than the state they build up: do not advance to them.
+        if (erased) {
+            out.emplace_back(Remove{std::move(object)});
+        } else {
+            out.emplace_back(Add{std::move(object)});
+        }
+        return;
+    }
+    good(out);
+    std::string version = version_of(object);
+    if (!version.empty()) {
+        version_ = std::move(version);
+    }
+    if (erased) {
+        out.emplace_back(Erase{std::move(object)});
+    } else {
+        out.emplace_back(Put{std::move(object)});
+    }
+}
+
+void ListWatch::on_bookmark(const nlohmann::json& object, WatchActions& out) {
+    std::string version = version_of(object);
+    if (version.empty()) {
+        return;
+    }
+    if (!initial_) {
+        good(out);
+        version_ = std::move(version);
+    } else if (ends_initial_events(object)) {
+        initial_ = false;
+        full_state_complete(std::move(version), out);
+    }
+}
+
+void ListWatch::full_state_complete(std::string version, WatchActions& out) {
+    version_ = std::move(version);
+    version_useless_ = false;
+    list_this_time_ = false;
+    need_ = Need::Resume;
+    out.emplace_back(EndReplace{});
+    good(out);
+}
+
+void ListWatch::finish_list(Instant now, WatchActions& out) {
+    nlohmann::json list = nlohmann::json::parse(body_, nullptr, false);
+    std::string version = version_of(list);
+    const bool has_items = list.is_object() && list.contains("items");
+    nlohmann::json items = has_items ? std::move(list["items"]) : nlohmann::json();
+    // Go writes an empty list of some kinds as null.
+    if (version.empty() || !has_items || !(items.is_array() || items.is_null())) {
+        on_garbage("an answer that is not a list", now, out);
+        return;
+    }
+    open_ = Open::None;
+    out.emplace_back(BeginReplace{});
+    for (nlohmann::json& item : items) {
+        out.emplace_back(Add{std::move(item)});
+    }
+    full_state_complete(std::move(version), out);
+}
+
+void ListWatch::finish_watch(Instant now, WatchActions& out) {
+    constexpr Duration kShort = seconds(1);
+    const Open request = std::exchange(open_, Open::None);
+    if (lines_.partial()) {
+        on_broken(request, make_error(Errc::Unavailable, "watch ended inside an event"), now, out);
+    } else if (initial_) {
+        on_broken(
+            request,
+            make_error(Errc::Unavailable, "watch ended before the initial events were complete"),
+            now,
+            out
+        );
+    } else if (events_ == 0 && now - opened_ < kShort) {
+        // A server that closes at once would otherwise be asked again at once, for ever.
+        on_broken(
+            request,
+            make_error(Errc::Unavailable, "watch ended within a second and without an event"),
+            now,
+            out
+        );
+    } else {
+        good(out);  // its timeoutSeconds are over: resume at once
+    }
+}
+
+// The server could not be reached, or the answer broke off.
+void ListWatch::on_broken(Open request, const Error& error, Instant now, WatchActions& out) {
+    const bool answered = head_.status != 0;
+    if (answered && request == Open::WatchList && initial_) {
+        list_this_time_ = true;
+    }
+    fail(error, backed_off(now), out);
+}
+
+void ListWatch::on_refused(Open request, const ApiStatus& status, Instant now, WatchActions& out) {
+    Error error = to_error(status, "GET " + path_);
+    if (status.expired() || status.version_too_large) {
+        on_stale_version(request, std::move(error), now, out);
+        return;
+    }
+    if (status.code == 429) {
+        fail(std::move(error), retry_after(status, now), out);
+        return;
+    }
+    const bool server_failure = status.code >= 500;
+    if (request == Open::WatchList && initial_) {
+        list_this_time_ = true;
+        const bool unknown_to_server = status.code == 400 || status.code == 422;
+        watch_list_refused_ = watch_list_refused_ || unknown_to_server;
+        if (unknown_to_server) {
+            due_ = now;  // no failure: this is how an older server says so
+            return;
+        }
+    } else if (request != Open::List) {
+        server_failures_ = server_failure ? server_failures_ + 1 : kMaxServerFailures + 1;
+        if (server_failures_ > kMaxServerFailures) {
+            need_ = Need::FullState;
+            server_failures_ = 0;
+        }
+    }
+    fail(std::move(error), retry_after(status, now), out);
+}
+
+// 410, or a version the server has not reached yet (after a restore from backup, say).
+void ListWatch::on_stale_version(Open request, Error error, Instant now, WatchActions& out) {
+    const bool full_state_asked = request == Open::List || initial_;
+    need_ = Need::FullState;
+    if (full_state_asked && !version_useless_) {
+        version_useless_ = true;
+        due_ = now;  // ask for the newest state at once
+        return;
+    }
+    // A watch first asks for a full state not older than what it had: another server of the same
+    // cluster must not take us back in time.
+    fail(std::move(error), backed_off(now), out);
+}
+
+void ListWatch::on_garbage(std::string what, Instant now, WatchActions& out) {
+    const Open request = std::exchange(open_, Open::None);
+    list_this_time_ = list_this_time_ || (request == Open::WatchList && initial_);
+    need_ = Need::FullState;
+    fail(
+        make_error(Errc::Internal, "GET " + path_ + ": the server sent " + std::move(what)),
+        backed_off(now),
+        out
+    );
+}
+
+Instant ListWatch::retry_after(const ApiStatus& status, Instant now) {
+    if (status.retry_after == Duration{}) {
+        return backed_off(now);
+    }
+    const Instant asked = now + status.retry_after;
+    if (++polite_retries_ <= kMaxPoliteRetries) {
+        return asked;
+    }
+    return std::max(asked, backed_off(now));
+}
+
+void ListWatch::fail(Error error, Instant due, WatchActions& out) {
+    failing_ = true;
+    due_ = due;
+    out.emplace_back(Failed{std::move(error)});
+}
+
+void ListWatch::good(WatchActions& out) {
+    polite_retries_ = 0;
+    server_failures_ = 0;
+    if (std::exchange(failing_, false)) {
+        out.emplace_back(Recovered{});
+    }
+}
+
+}  // namespace steelyard::kube
