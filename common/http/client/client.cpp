@@ -1,0 +1,238 @@
+#include "common/http/client/client.hpp"
+
+#include "common/http/client/parser.hpp"
+#include "common/http/client/transport.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace steelyard::http_client {
+namespace {
+
+constexpr std::size_t kIdleConnections = 4;
+constexpr std::size_t kReadSize = 64U << 10U;
+
+bool same_name(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) {
+        return lower(x) == lower(y);
+    });
+}
+
+bool repeatable(const std::string& method) {
+    return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
+           method == "OPTIONS";
+}
+
+std::string host_header(const Server& server) {
+    const bool v6 = server.host.find(':') != std::string::npos;
+    return (v6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
+}
+
+// RFC 9112 3. Line ends inside a value would let a caller's input add headers: refuse them.
+Result<std::string> serialise(const Request& request, const Server& server) {
+    std::string text = request.method + " " + request.target + " HTTP/1.1\r\nHost: ";
+    text += host_header(server) + "\r\n";
+    bool safe = request.target.find_first_of(" \r\n\t") == std::string::npos;
+    for (const auto& [name, value] : request.headers) {
+        safe = safe && (name + value).find_first_of("\r\n") == std::string::npos;
+        text += name + ": " + value + "\r\n";
+    }
+    if (!safe) {
+        return make_error(
+            Errc::Invalid, "HTTP request " + request.target + ": blank or line end in the head"
+        );
+    }
+    if (!request.body.empty() || request.method == "POST" || request.method == "PUT" ||
+        request.method == "PATCH") {
+        text += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+    }
+    text += "\r\n";
+    text += request.body;
+    return text;
+}
+
+}  // namespace
+
+// One connection, one exchange at a time.
+class Connection {
+public:
+    Connection(Server server, std::unique_ptr<Transport> transport, std::uint64_t generation)
+        : server_(std::move(server)), transport_(std::move(transport)), generation_(generation) {}
+
+    // Sends a request and reads up to the end of the head.
+    awaitable<Result<>> exchange(const Request& request, std::size_t limit, Instant deadline) {
+        parser_ = std::make_unique<ResponseParser>(limit);
+        const auto text = serialise(request, server_);
+        if (!text) {
+            co_return text.error();
+        }
+        auto written = co_await transport_->write_all(*text, deadline);
+        if (!written) {
+            co_return written.error();
+        }
+        while (!parser_->head_done()) {
+            auto more = co_await read_more(deadline);
+            if (!more) {
+                co_return more.error();
+            }
+        }
+        co_return Result<>{};
+    }
+
+    awaitable<Result<>> read_more(Instant deadline) {
+        auto size = co_await transport_->read_some(buffer_, deadline);
+        if (!size) {
+            co_return size.error();
+        }
+        if (*size == 0) {
+            ended_ = true;
+            co_return parser_->feed_end();
+        }
+        co_return parser_->feed(std::string_view(buffer_.data(), *size));
+    }
+
+    [[nodiscard]] ResponseParser& parser() { return *parser_; }
+    // Nothing of an answer came: the server did not begin to serve this request, as far as we see.
+    [[nodiscard]] bool unanswered() const { return !parser_ || !parser_->started(); }
+    [[nodiscard]] bool reusable() const { return !ended_ && parser_ && parser_->keep_alive(); }
+    [[nodiscard]] bool quiet() { return transport_->quiet(); }
+    [[nodiscard]] std::uint64_t generation() const { return generation_; }
+
+private:
+    Server server_;
+    std::unique_ptr<Transport> transport_;
+    std::uint64_t generation_;
+    std::unique_ptr<ResponseParser> parser_;
+    std::vector<char> buffer_ = std::vector<char>(kReadSize);
+    bool ended_ = false;
+};
+
+namespace {
+
+class ConnectionBody final : public BodyReader {
+public:
+    explicit ConnectionBody(std::unique_ptr<Connection> connection)
+        : connection_(std::move(connection)) {}
+
+    awaitable<Result<std::string>> next(Duration patience) override {
+        const Instant deadline = std::chrono::steady_clock::now() + patience;
+        for (;;) {
+            std::string body = connection_->parser().take_body();
+            if (!body.empty() || connection_->parser().done()) {
+                co_return body;
+            }
+            auto more = co_await connection_->read_more(deadline);
+            if (!more) {
+                co_return more.error();
+            }
+        }
+    }
+
+private:
+    std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+std::string_view ResponseHead::header(std::string_view name) const {
+    for (const auto& [key, value] : headers) {
+        if (same_name(key, name)) {
+            return value;
+        }
+    }
+    return {};
+}
+
+Client::Client(Server server, Limits limits) : server_(std::move(server)), limits_(limits) {}
+
+Client::~Client() = default;
+
+void Client::set_server(Server server) {
+    server_ = std::move(server);
+    ++generation_;
+    idle_.clear();
+}
+
+awaitable<Result<std::unique_ptr<Connection>>> Client::connect() {
+    const std::uint64_t generation = generation_;
+    const Server server = server_;
+    auto transport = co_await connect_transport(server, limits_);
+    if (!transport) {
+        co_return transport.error();
+    }
+    co_return std::make_unique<Connection>(server, std::move(*transport), generation);
+}
+
+std::unique_ptr<Connection> Client::take_idle() {
+    while (!idle_.empty()) {
+        auto connection = std::move(idle_.back());
+        idle_.pop_back();
+        if (connection->quiet()) {
+            return connection;
+        }
+    }
+    return nullptr;
+}
+
+void Client::put_back(std::unique_ptr<Connection> connection) {
+    if (connection->reusable() && connection->generation() == generation_ &&
+        idle_.size() < kIdleConnections) {
+        idle_.push_back(std::move(connection));
+    }
+}
+
+awaitable<Result<Response>> Client::send(Request request) {
+    auto connection = take_idle();
+    bool reused = connection != nullptr;
+    for (;;) {
+        if (!connection) {
+            auto opened = co_await connect();
+            if (!opened) {
+                co_return opened.error();
+            }
+            connection = std::move(*opened);
+        }
+        const Instant deadline = std::chrono::steady_clock::now() + limits_.response;
+        auto status = co_await connection->exchange(request, limits_.body, deadline);
+        while (status && !connection->parser().done()) {
+            status = co_await connection->read_more(deadline);
+        }
+        if (status) {
+            break;
+        }
+        const bool closed_while_idle =
+            reused && connection->unanswered() && is(status.error(), Errc::Unavailable);
+        if (!closed_while_idle || !repeatable(request.method)) {
+            co_return status.error();
+        }
+        reused = false;
+        connection.reset();
+    }
+    Response response;
+    response.head = connection->parser().head();
+    response.body = connection->parser().take_body();
+    put_back(std::move(connection));
+    co_return response;
+}
+
+awaitable<Result<Stream>> Client::open(Request request) {
+    auto connection = co_await connect();
+    if (!connection) {
+        co_return connection.error();
+    }
+    const Instant deadline = std::chrono::steady_clock::now() + limits_.response;
+    auto status = co_await (*connection)->exchange(request, 0, deadline);
+    if (!status) {
+        co_return status.error();
+    }
+    Stream stream;
+    stream.head = (*connection)->parser().head();
+    stream.body = std::make_unique<ConnectionBody>(std::move(*connection));
+    co_return stream;
+}
+
+}  // namespace steelyard::http_client
