@@ -1,15 +1,17 @@
 #pragma once
 
 #include "common/base/error.hpp"
+#include "common/base/time.hpp"
 #include "common/kube/model/meta.hpp"
 #include "common/kube/model/resource.hpp"
+#include "common/kube/watch/query.hpp"
 #include "common/rt/asio.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 // The Kubernetes API as the daemons use it, an interface so that tests put a stateful fake behind
 // the same calls (HttpKubeApi in http_api.hpp is the real one). Objects are JSON as the server
@@ -71,9 +73,6 @@ enum class PatchType { Merge, Json, Apply };  // RFC 7386, RFC 6902, server-side
 // "/api/v1/namespaces/ns/services/name/status" and the like; selectors are not part of it.
 [[nodiscard]] std::string path_of(const ObjectRef& ref);
 [[nodiscard]] std::string path_of(const Collection& collection);
-// "label=value" query text with percent-encoding, without the '?'.
-[[nodiscard]] std::string encode_query(const std::map<std::string, std::string>& query);
-
 // An open response body, read piece by piece. Destroying it closes the connection.
 class BodyStream {
 public:
@@ -81,8 +80,9 @@ public:
     BodyStream(const BodyStream&) = delete;
     BodyStream& operator=(const BodyStream&) = delete;
     virtual ~BodyStream() = default;
-    // The next bytes; "" is the clean end. An error (reset, truncated body, deadline) is final.
-    virtual awaitable<Result<std::string>> next() = 0;
+    // The next bytes; "" is the clean end. An error (reset, truncated body, or silence for
+    // `patience`) is final.
+    virtual awaitable<Result<std::string>> next(Duration patience) = 0;
 };
 
 // The head of a streaming answer: any HTTP status is a success here, because the list-watch core

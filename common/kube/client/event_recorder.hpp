@@ -40,6 +40,7 @@ private:
         WallTime first{};
         WallTime last{};
         bool queued = false;
+        bool in_post = false;
         bool exists = false;  // the server has it: update the count with a patch
     };
     struct Pending {
@@ -57,6 +58,7 @@ private:
     rt::Signal wake_;
     std::deque<Pending> queue_;
     std::map<std::string, Known> known_;  // by event name
+    WallTime swept_{};
     std::uint64_t dropped_ = 0;
 };
 

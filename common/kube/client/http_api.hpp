@@ -13,9 +13,7 @@ namespace steelyard::kube {
 class HttpKubeApi final : public KubeApi {
 public:
     // Fails when a certificate, key or token of `config` cannot be read.
-    static Result<std::unique_ptr<HttpKubeApi>> make(
-        const asio::any_io_executor& executor, ClientConfig config
-    );
+    static Result<std::unique_ptr<HttpKubeApi>> make(ClientConfig config);
     ~HttpKubeApi() override;
 
     awaitable<Result<nlohmann::json>> get(ObjectRef ref) override;

@@ -26,15 +26,16 @@ public:
     ObjectSink(const ObjectSink&) = delete;
     ObjectSink& operator=(const ObjectSink&) = delete;
     virtual ~ObjectSink() = default;
-    virtual void begin_replace() = 0;                      // a full list follows
-    virtual void add(const nlohmann::json& object) = 0;    // one object of that list
-    virtual void end_replace() = 0;                        // the list is complete
-    virtual void put(const nlohmann::json& object) = 0;    // ADDED, MODIFIED
-    virtual void erase(const nlohmann::json& object) = 0;  // DELETED
+    virtual void begin_replace() = 0;                       // a full list follows
+    virtual void add(const nlohmann::json& object) = 0;     // one object of that list
+    virtual void remove(const nlohmann::json& object) = 0;  // left the list while it was sent
+    virtual void end_replace() = 0;                         // the list is complete
+    virtual void put(const nlohmann::json& object) = 0;     // ADDED, MODIFIED
+    virtual void erase(const nlohmann::json& object) = 0;   // DELETED
 };
 
 // Lists and watches forever; ends only by cancellation. `on_error` hears of a failure when it
-// differs from the last one, and of the recovery as an empty optional.
+// differs from the last one, and of the recovery as a null pointer.
 using WatchErrorCallback = std::function<void(const Error* error)>;
 awaitable<void> run_list_watch(
     KubeApi& api, Collection collection, ObjectSink& sink, WatchErrorCallback on_error, Rng rng
@@ -68,6 +69,7 @@ public:
 private:
     void begin_replace() override { incoming_.clear(); }
     void add(const nlohmann::json& object) override;
+    void remove(const nlohmann::json& object) override;
     void end_replace() override;
     void put(const nlohmann::json& object) override;
     void erase(const nlohmann::json& object) override;
@@ -109,6 +111,11 @@ void Informer<T>::add(const nlohmann::json& object) {
         incoming_[key] = std::move(last_good);
     }
     report_bad(key, decoded.error());
+}
+
+template <class T>
+void Informer<T>::remove(const nlohmann::json& object) {
+    incoming_.erase(key_of(object));
 }
 
 template <class T>

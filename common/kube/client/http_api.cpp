@@ -1,0 +1,220 @@
+#include "common/kube/client/http_api.hpp"
+
+#include "common/http/client/client.hpp"
+#include "common/kube/client/credentials.hpp"
+#include "common/kube/watch/status.hpp"
+#include "common/rt/sleep.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace steelyard::kube {
+namespace {
+
+// One-shot calls wait this often and this long when the server asks them to come back later; what
+// is left then goes to the caller, whose own retry takes over.
+constexpr unsigned kMaxRetries = 4;
+constexpr Duration kMaxRetryWait = std::chrono::seconds(10);
+constexpr const char* kJson = "application/json";
+
+Instant now() {
+    return std::chrono::steady_clock::now();
+}
+
+std::string media_type(PatchType type) {
+    switch (type) {
+        case PatchType::Merge:
+            return "application/merge-patch+json";
+        case PatchType::Json:
+            return "application/json-patch+json";
+        case PatchType::Apply:
+            return "application/apply-patch+yaml";
+    }
+    return kJson;
+}
+
+std::string what(const http_client::Request& request) {
+    return request.method + " " + request.target.substr(0, request.target.find('?'));
+}
+
+Error named(const http_client::Request& request, const Error& error) {
+    return Error{error.code, what(request) + ": " + to_string(error)};
+}
+
+class HttpBody final : public BodyStream {
+public:
+    explicit HttpBody(std::unique_ptr<http_client::BodyReader> reader)
+        : reader_(std::move(reader)) {}
+    awaitable<Result<std::string>> next(Duration patience) override {
+        return reader_->next(patience);
+    }
+
+private:
+    std::unique_ptr<http_client::BodyReader> reader_;
+};
+
+http_client::Request make_request(std::string method, std::string target) {
+    http_client::Request request;
+    request.method = std::move(method);
+    request.target = std::move(target);
+    return request;
+}
+
+http_client::Request make_request(
+    std::string method, std::string target, const std::string& media, const nlohmann::json& body
+) {
+    http_client::Request request = make_request(std::move(method), std::move(target));
+    request.headers.emplace_back("Content-Type", media);
+    // The server answers 400 to broken UTF-8; replacing it is better than losing the whole write.
+    request.body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return request;
+}
+
+}  // namespace
+
+struct HttpKubeApi::Impl {
+    Impl(ClientConfig client_config, Credentials loaded)
+        : config(std::move(client_config)),
+          credentials(std::move(loaded)),
+          client(credentials.server(), http_client::Limits{}) {}
+
+    // The request as it goes out, with what we know now.
+    http_client::Request signed_request(const http_client::Request& plain) {
+        if (credentials.refresh(now())) {
+            client.set_server(credentials.server());
+        }
+        http_client::Request request = plain;
+        request.target = config.path_prefix + plain.target;
+        request.headers.emplace_back("Accept", kJson);
+        request.headers.emplace_back("User-Agent", config.user_agent);
+        if (!credentials.token().empty()) {
+            request.headers.emplace_back("Authorization", "Bearer " + credentials.token());
+        }
+        return request;
+    }
+
+    awaitable<Result<nlohmann::json>> call(http_client::Request plain) {
+        bool token_tried = false;
+        for (unsigned attempt = 0;; ++attempt) {
+            http_client::Request request = signed_request(plain);
+            auto answer = co_await client.send(std::move(request));
+            if (!answer) {
+                co_return named(plain, answer.error());
+            }
+            const unsigned code = answer->head.status;
+            if (code >= 200 && code < 300) {
+                co_return parse_answer(plain, answer->body);
+            }
+            const ApiStatus status =
+                parse_status(code, answer->head.header("Retry-After"), answer->body);
+            if (code == 401 && !std::exchange(token_tried, true) &&
+                credentials.reread_token(now())) {
+                continue;
+            }
+            const bool later = (code == 429 || code >= 500) && status.retry_after > Duration{} &&
+                               attempt < kMaxRetries;
+            if (!later) {
+                co_return to_error(status, what(plain));
+            }
+            co_await rt::sleep_for(std::min(status.retry_after, kMaxRetryWait));
+        }
+    }
+
+    static Result<nlohmann::json> parse_answer(
+        const http_client::Request& request, const std::string& body
+    ) {
+        nlohmann::json object = nlohmann::json::parse(body, nullptr, false);
+        if (object.is_discarded()) {
+            return make_error(Errc::Internal, what(request) + ": the answer is not JSON");
+        }
+        return object;
+    }
+
+    ClientConfig config;
+    Credentials credentials;
+    http_client::Client client;
+};
+
+HttpKubeApi::HttpKubeApi(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpKubeApi::~HttpKubeApi() = default;
+
+Result<std::unique_ptr<HttpKubeApi>> HttpKubeApi::make(ClientConfig config) {
+    auto credentials = Credentials::load(config, now());
+    if (!credentials) {
+        return credentials.error();
+    }
+    auto impl = std::make_unique<Impl>(std::move(config), std::move(*credentials));
+    return std::unique_ptr<HttpKubeApi>(new HttpKubeApi(std::move(impl)));
+}
+
+awaitable<Result<nlohmann::json>> HttpKubeApi::get(ObjectRef ref) {
+    return impl_->call(make_request("GET", path_of(ref)));
+}
+
+awaitable<Result<nlohmann::json>> HttpKubeApi::list(Collection collection) {
+    std::map<std::string, std::string> query;
+    if (!collection.label_selector().empty()) {
+        query["labelSelector"] = collection.label_selector();
+    }
+    if (!collection.field_selector().empty()) {
+        query["fieldSelector"] = collection.field_selector();
+    }
+    std::string target = path_of(collection);
+    if (!query.empty()) {
+        target += "?" + encode_query(query);
+    }
+    return impl_->call(make_request("GET", std::move(target)));
+}
+
+awaitable<Result<nlohmann::json>> HttpKubeApi::create(ResourceType type, nlohmann::json object) {
+    static const nlohmann::json::json_pointer kNamespace("/metadata/namespace");
+    const std::string ns = object.value(kNamespace, std::string());
+    return impl_->call(make_request("POST", path_of(Collection(type, ns)), kJson, object));
+}
+
+awaitable<Result<nlohmann::json>> HttpKubeApi::update(ObjectRef ref, nlohmann::json object) {
+    return impl_->call(make_request("PUT", path_of(ref), kJson, object));
+}
+
+awaitable<Result<nlohmann::json>> HttpKubeApi::patch(
+    ObjectRef ref, PatchType type, nlohmann::json patch
+) {
+    std::string target = path_of(ref);
+    if (type == PatchType::Apply) {
+        target +=
+            "?" + encode_query({{"fieldManager", impl_->config.user_agent}, {"force", "true"}});
+    }
+    return impl_->call(make_request("PATCH", std::move(target), media_type(type), patch));
+}
+
+awaitable<Result<nlohmann::json>> HttpKubeApi::remove(ObjectRef ref, nlohmann::json preconditions) {
+    nlohmann::json options;
+    options["apiVersion"] = "v1";
+    options["kind"] = "DeleteOptions";
+    if (!preconditions.is_null()) {
+        options["preconditions"] = std::move(preconditions);
+    }
+    return impl_->call(make_request("DELETE", path_of(ref), kJson, options));
+}
+
+awaitable<Result<StreamResponse>> HttpKubeApi::stream(std::string target) {
+    const http_client::Request plain = make_request("GET", std::move(target));
+    http_client::Request request = impl_->signed_request(plain);
+    auto opened = co_await impl_->client.open(std::move(request));
+    if (opened && opened->head.status == 401 && impl_->credentials.reread_token(now())) {
+        request = impl_->signed_request(plain);
+        opened = co_await impl_->client.open(std::move(request));
+    }
+    if (!opened) {
+        co_return named(plain, opened.error());
+    }
+    StreamResponse response;
+    response.status = opened->head.status;
+    response.retry_after = opened->head.header("Retry-After");
+    response.content_type = opened->head.header("Content-Type");
+    response.body = std::make_unique<HttpBody>(std::move(opened->body));
+    co_return response;
+}
+
+}  // namespace steelyard::kube
