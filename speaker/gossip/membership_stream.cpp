@@ -1,0 +1,158 @@
+#include "speaker/gossip/membership.hpp"
+
+#include <cmath>
+#include <utility>
+
+// Streams: exchange of full state (push/pull) on joining and now and then, and pings where UDP gets
+// lost.
+namespace steelyard::gossip {
+
+using gossip_wire::encode;
+using gossip_wire::seal_stream;
+using gossip_wire::StreamMessage;
+using gossip_wire::StreamReader;
+
+namespace {
+
+constexpr double kScaleFrom = 32;  // members; below, the interval is what was configured
+
+}  // namespace
+
+Duration Membership::push_pull_interval() const {
+    const auto members = static_cast<double>(table_.size());
+    if (members <= kScaleFrom) {
+        return config_.timing.push_pull_interval;
+    }
+    return config_.timing.push_pull_interval *
+           (static_cast<int>(std::ceil(std::log2(members) - std::log2(kScaleFrom))) + 1);
+}
+
+gossip_wire::PushPull Membership::local_state(bool join) const {
+    gossip_wire::PushPull out;
+    out.join = join;
+    for (const Member& member : table_.all()) {
+        gossip_wire::Alive node{
+            member.incarnation, member.name, member.address, member.meta, member.versions};
+        out.nodes.push_back({std::move(node), member.state});
+    }
+    return out;
+}
+
+void Membership::open_push_pull(const net::Endpoint& to, bool join, Instant now, Actions& out) {
+    const StreamId id = ++next_stream_;
+    Stream stream;
+    stream.kind = Stream::Kind::PushPull;
+    stream.peer = to;
+    stream.reader = std::make_unique<StreamReader>(config_.envelope, false);
+    streams_.emplace(id, std::move(stream));
+    out.push_back(OpenStream{
+        id,
+        to,
+        seal_stream(config_.envelope, encode(local_state(join)), true, random_),
+        now + config_.timing.stream_timeout});
+}
+
+void Membership::open_ping(const Member& target, Actions& out) {
+    const StreamId id = ++next_stream_;
+    Stream stream;
+    stream.kind = Stream::Kind::Ping;
+    stream.peer = target.address;
+    stream.seq = probe_->seq;
+    stream.reader = std::make_unique<StreamReader>(config_.envelope, false);
+    streams_.emplace(id, std::move(stream));
+    const gossip_wire::Ping ping{probe_->seq, target.name, config_.address, config_.name};
+    out.push_back(OpenStream{
+        id,
+        target.address,
+        seal_stream(config_.envelope, encode(ping), true, random_),
+        probe_->deadline});
+}
+
+void Membership::push_pull(Instant now, Actions& out) {
+    const auto peers = table_.pick(1, rng_, [&](const Member& member) {
+        return member.state == MemberState::Alive && member.name != config_.name;
+    });
+    if (!peers.empty()) {
+        open_push_pull(peers.front()->address, false, now, out);
+    }
+}
+
+std::optional<StreamId> Membership::on_stream_accepted(const net::Endpoint& from) {
+    if (inbound_streams_ >= config_.max_inbound_streams) {
+        return std::nullopt;
+    }
+    ++inbound_streams_;
+    const StreamId id = ++next_stream_;
+    Stream stream;
+    stream.peer = from;
+    stream.reader = std::make_unique<StreamReader>(config_.envelope, true);
+    streams_.emplace(id, std::move(stream));
+    return id;
+}
+
+void Membership::on_stream_data(
+    StreamId id, std::span<const std::byte> bytes, Instant now, Actions& out
+) {
+    const auto found = streams_.find(id);
+    if (found == streams_.end()) {
+        return;
+    }
+    auto message = found->second.reader->feed(bytes);
+    if (!message) {
+        out.push_back(Refused{found->second.peer, to_string(message.error())});
+        close_stream(id, out);
+        return;
+    }
+    if (message->has_value()) {
+        handle_stream(id, std::move(**message), now, out);
+        close_stream(id, out);
+    }
+}
+
+void Membership::handle_stream(StreamId id, StreamMessage message, Instant now, Actions& out) {
+    const Stream& stream = streams_.find(id)->second;
+    const bool inbound = stream.kind == Stream::Kind::Inbound;
+    if (const auto* remote = std::get_if<gossip_wire::PushPull>(&message)) {
+        if (inbound) {
+            // Our state as it was before theirs, as they sent theirs.
+            const auto reply = encode(local_state(remote->join));
+            out.push_back(SendStream{id, seal_stream(config_.envelope, reply, false, random_)});
+        }
+        if (inbound || stream.kind == Stream::Kind::PushPull) {
+            merge(*remote, now, out);
+        }
+    } else if (const auto* ping = std::get_if<gossip_wire::Ping>(&message)) {
+        if (inbound && (ping->node.empty() || ping->node == config_.name)) {
+            const auto reply = encode(gossip_wire::AckResp{ping->seq, {}});
+            out.push_back(SendStream{id, seal_stream(config_.envelope, reply, false, random_)});
+        }
+    } else if (const auto* ack = std::get_if<gossip_wire::AckResp>(&message)) {
+        if (stream.kind == Stream::Kind::Ping && ack->seq == stream.seq) {
+            handle(*ack, out);
+        }
+    } else if (const auto* err = std::get_if<gossip_wire::Err>(&message)) {
+        out.push_back(Refused{stream.peer, "gossip stream: the peer says: " + err->error});
+    }
+}
+
+void Membership::close_stream(StreamId id, Actions& out) {
+    const auto found = streams_.find(id);
+    if (found->second.kind == Stream::Kind::Inbound) {
+        --inbound_streams_;
+    }
+    streams_.erase(found);
+    out.push_back(CloseStream{id});
+}
+
+void Membership::on_stream_closed(StreamId id) {
+    const auto found = streams_.find(id);
+    if (found == streams_.end()) {
+        return;
+    }
+    if (found->second.kind == Stream::Kind::Inbound) {
+        --inbound_streams_;
+    }
+    streams_.erase(found);
+}
+
+}  // namespace steelyard::gossip
