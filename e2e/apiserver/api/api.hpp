@@ -1,0 +1,121 @@
+#pragma once
+
+#include "common/base/rng.hpp"
+#include "common/base/time.hpp"
+#include "e2e/apiserver/api/route.hpp"
+#include "e2e/apiserver/api/watch.hpp"
+#include "e2e/apiserver/json/failure.hpp"
+#include "e2e/apiserver/patch/patch.hpp"
+#include "e2e/apiserver/registry/kind.hpp"
+#include "e2e/apiserver/storage/store.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+// The API server without its sockets: a request in, an answer out, the cluster's state inside.
+// Pure: the time is a parameter, randomness an injected Rng. Watches are answered with a
+// WatchRequest that the shell turns into a stream.
+namespace steelyard::apiserver {
+
+struct User {
+    std::string name;
+    std::vector<std::string> groups;
+};
+
+struct ApiRequest {
+    std::string method;
+    std::string path;
+    Query query;
+    std::string content_type;
+    std::string accept;
+    std::string user_agent;
+    std::string body;
+    User user;
+};
+
+struct ApiReply {
+    unsigned status = 200;
+    std::string content_type = "application/json";
+    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::optional<WatchRequest> watch;
+};
+
+struct ApiOptions {
+    std::string advertise_address = "127.0.0.1";  // of the kubernetes Service's endpoint
+    std::uint16_t advertise_port = 6443;
+    std::string admin_token;  // empty: every request is the administrator's
+    bool rbac = false;
+};
+
+class Api {
+public:
+    Api(ApiOptions options, Rng rng, WallTime now);
+
+    // Who a bearer token stands for; nothing when it is unknown or has run out.
+    [[nodiscard]] std::optional<User> authenticate(const std::string& token, WallTime now) const;
+    ApiReply handle(const ApiRequest& request, WallTime now);
+
+    [[nodiscard]] const Store& store() const { return store_; }
+    [[nodiscard]] const Registry& registry() const { return registry_; }
+
+    // For tests and the lab: objects straight into the store, as if the server had made them.
+    Object put(const std::string& resource, Json object, WallTime now);
+    std::string mint_token(const std::string& ns, const std::string& account, WallTime expires);
+    void forget_history() { store_.forget_history(); }
+
+private:
+    struct Call;  // one request being worked on
+    struct Session {
+        User user;
+        WallTime expires;
+    };
+
+    void bootstrap(WallTime now);
+    std::optional<ApiReply> serve_document(const ApiRequest& request);
+    ApiReply serve_resource(Call& call);
+    Outcome<ApiReply> dispatch(Call& call);
+
+    Outcome<ApiReply> get(Call& call);
+    Outcome<ApiReply> list(Call& call);
+    Outcome<ApiReply> watch(Call& call);
+    Outcome<ApiReply> create(Call& call);
+    Outcome<ApiReply> update(Call& call);
+    Outcome<ApiReply> patch(Call& call);
+    Outcome<ApiReply> remove(Call& call);
+    Outcome<ApiReply> remove_collection(Call& call);
+    Outcome<ApiReply> issue_token(Call& call);
+    Outcome<ApiReply> review_access(Call& call);
+
+    Outcome<Selector> selector_of(const Call& call) const;
+    Outcome<Json> body_of(const Call& call) const;
+    Outcome<Json> patched(Call& call, const Json& live);
+    Outcome<ApiReply> apply(Call& call, const Json& wanted);
+    Outcome<ApiReply> store_new(Call& call, Json object);
+    Outcome<ApiReply> store_changed(Call& call, const Json& live, Json object);
+    Outcome<ApiReply> remove_object(Call& call, const Object& live, const Json& options);
+    Outcome<> namespace_accepts(const Call& call) const;
+    Outcome<> prepare(Call& call, Json& object, const Json* live);
+    ApiReply reply(const Call& call, unsigned status, const Json& object) const;
+    [[nodiscard]] ListRules list_rules(const Call& call) const;
+
+    void erase_now(const Kind& kind, const Json& object, bool orphan, WallTime now);
+    void erase_dependents(const std::string& uid, bool orphan, WallTime now);
+    void empty_namespace(const std::string& ns, WallTime now);
+    void finish_namespace(const std::string& ns, WallTime now);
+    void settle_crd(const Json& crd, WallTime now);
+    std::string random_hex(std::size_t digits);
+    std::string make_uid();
+
+    ApiOptions options_;
+    Rng rng_;
+    Store store_;
+    Registry registry_;
+    std::map<std::string, Session> sessions_;                                 // by token
+    std::map<std::string, std::pair<std::uint64_t, std::string>> documents_;  // cache by path
+};
+
+}  // namespace steelyard::apiserver

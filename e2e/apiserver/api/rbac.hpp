@@ -1,0 +1,22 @@
+#pragma once
+
+#include "e2e/apiserver/api/api.hpp"
+
+// Role-based access control as Kubernetes means it: what the stored Roles and ClusterRoles grant
+// through their bindings. The group system:masters may do everything.
+namespace steelyard::apiserver {
+
+struct AccessQuestion {
+    std::string verb;
+    std::string group;
+    std::string resource;  // with its subresource: "services/status"
+    std::string ns;
+    std::string name;
+};
+
+[[nodiscard]] AccessQuestion access_question(const std::string& verb, const Route& route);
+[[nodiscard]] bool allowed(const Store& store, const User& user, const AccessQuestion& question);
+// The sentence of a 403, without its subject.
+[[nodiscard]] std::string denial(const User& user, const AccessQuestion& question);
+
+}  // namespace steelyard::apiserver

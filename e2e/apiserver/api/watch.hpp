@@ -1,0 +1,55 @@
+#pragma once
+
+#include "common/base/time.hpp"
+#include "e2e/apiserver/registry/kind.hpp"
+#include "e2e/apiserver/registry/table.hpp"
+#include "e2e/apiserver/storage/selector.hpp"
+#include "e2e/apiserver/storage/store.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+// One client's watch: a place in the store's history and what to show of it. Pure: the shell asks
+// for the lines that are due whenever the store has changed.
+namespace steelyard::apiserver {
+
+struct WatchRequest {
+    std::string resource;  // registry key
+    std::string version;
+    std::string ns;
+    Selector selector;
+    std::uint64_t after = 0;        // changes after this resourceVersion
+    bool initial_state = false;     // begin with synthetic ADDED events
+    bool initial_end_mark = false;  // and a bookmark that ends them (WatchList)
+    bool bookmarks = false;
+    std::chrono::seconds timeout{0};  // 0: the server's choice
+    std::optional<TableFormat> table;
+};
+
+class Watch {
+public:
+    explicit Watch(WatchRequest request) : request_(std::move(request)) {}
+
+    // Every line that is due now; begins with the initial state when asked for.
+    [[nodiscard]] std::string next(const Store& store, const Registry& registry, WallTime now);
+    // Empty when the client did not ask for bookmarks.
+    [[nodiscard]] std::string bookmark(const Store& store, const Registry& registry);
+    // After an ERROR event the stream is over.
+    [[nodiscard]] bool over() const { return over_; }
+    [[nodiscard]] const WatchRequest& request() const { return request_; }
+
+private:
+    std::string line(const char* type, const Kind& kind, const Json& object, WallTime now) const;
+    std::string mark(const Kind& kind, std::uint64_t version, bool initial_end) const;
+    void changes(const Store& store, const Kind& kind, WallTime now, std::string& out);
+
+    WatchRequest request_;
+    bool started_ = false;
+    bool over_ = false;
+};
+
+// The object in the version asked for; custom and built-in kinds alike differ in name only.
+[[nodiscard]] Json in_version(const Kind& kind, const std::string& version, const Json& object);
+
+}  // namespace steelyard::apiserver

@@ -1,0 +1,299 @@
+#include "e2e/apiserver/server/api_server.hpp"
+
+#include "common/rt/sleep.hpp"
+#include "e2e/apiserver/server/yaml.hpp"
+
+namespace steelyard::apiserver {
+
+namespace {
+
+using http_server::Request;
+using http_server::Response;
+
+WallTime wall_clock() {
+    return std::chrono::system_clock::now();
+}
+
+std::string bearer_token(const Request& request) {
+    const std::string_view value = request.header("Authorization");
+    constexpr std::string_view kScheme = "Bearer ";
+    return value.starts_with(kScheme) ? std::string(value.substr(kScheme.size())) : std::string{};
+}
+
+Response failure_response(const Failure& failure) {
+    Response response = http_server::json_response(failure.code, dump(to_status(failure)));
+    if (failure.retry_after > 0) {
+        response.headers.emplace_back("Retry-After", std::to_string(failure.retry_after));
+    }
+    return response;
+}
+
+Response fault_response(const FaultRule& rule) {
+    Response response = http_server::json_response(rule.status, dump(fault_status(rule)));
+    if (rule.retry_after > 0) {
+        response.headers.emplace_back("Retry-After", std::to_string(rule.retry_after));
+    }
+    return response;
+}
+
+bool open_to_everyone(const std::string& path) {
+    return path == "/healthz" || path == "/readyz" || path == "/livez" || path == "/version";
+}
+
+ApiRequest to_api(Request request, User user) {
+    ApiRequest out;
+    out.method = std::move(request.method);
+    out.path = std::move(request.path);
+    out.query = std::move(request.query);
+    out.content_type = std::string(request.header("Content-Type"));
+    out.accept = std::string(request.header("Accept"));
+    out.user_agent = std::string(request.header("User-Agent"));
+    out.body = std::move(request.body);
+    out.user = std::move(user);
+    return out;
+}
+
+}  // namespace
+
+ApiServer::ApiServer(const asio::any_io_executor& executor, ApiServerOptions options)
+    : executor_(executor), options_(std::move(options)) {}
+
+Result<std::unique_ptr<ApiServer>> ApiServer::listen(
+    const asio::any_io_executor& executor, ApiServerOptions options
+) {
+    std::unique_ptr<ApiServer> server(new ApiServer(executor, std::move(options)));
+    ApiServer* own = server.get();
+    const ApiServerOptions& chosen = own->options_;
+    http_server::ServerConfig config;
+    config.listen_address = chosen.listen_address;
+    config.port = chosen.port;
+    config.body_limit = 16U << 20U;
+    if (chosen.tls) {
+        auto authority = chosen.authority ? Result<KeyPair>(*chosen.authority)
+                                          : make_authority("steelyard-lab-ca");
+        if (!authority) {
+            return authority.error();
+        }
+        own->authority_ = std::move(*authority);
+        std::vector<std::string> names{
+            "localhost",
+            "kubernetes",
+            "kubernetes.default",
+            "kubernetes.default.svc",
+            "kubernetes.default.svc.cluster.local",
+            "127.0.0.1",
+            "::1",
+            "10.96.0.1",
+            chosen.api.advertise_address};
+        names.insert(names.end(), chosen.extra_names.begin(), chosen.extra_names.end());
+        auto serving = issue_serving_certificate(own->authority_, names);
+        if (!serving) {
+            return serving.error();
+        }
+        http_server::TlsMaterial material;
+        material.certificate_chain = serving->certificate + own->authority_.certificate;
+        material.private_key = serving->private_key;
+        config.tls = std::move(material);
+    }
+    auto http = http_server::Server::listen(executor, std::move(config), [own](Request request) {
+        return own->answer(std::move(request));
+    });
+    if (!http) {
+        return http.error();
+    }
+    own->http_ = std::move(*http);
+    ApiOptions api = chosen.api;
+    api.advertise_port = own->http_->port();
+    own->api_ = std::make_unique<Api>(std::move(api), Rng(chosen.seed), wall_clock());
+    return server;
+}
+
+std::string ApiServer::url() const {
+    const std::string& address = options_.api.advertise_address;
+    const bool v6 = address.find(':') != std::string::npos;
+    return std::string(options_.tls ? "https://" : "http://") +
+           (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port());
+}
+
+std::string ApiServer::kubeconfig() const {
+    std::string out =
+        "apiVersion: v1\nkind: Config\nclusters:\n- name: steelyard-lab\n  cluster:\n";
+    if (options_.tls) {
+        out += "    certificate-authority-data: " + base64_line(authority_.certificate) + "\n";
+    }
+    out += "    server: " + url() + "\n";
+    out += "users:\n- name: admin\n  user:\n";
+    out += options_.api.admin_token.empty() ? std::string("    {}\n")
+                                            : "    token: " + options_.api.admin_token + "\n";
+    out +=
+        "contexts:\n- name: steelyard-lab\n  context:\n    cluster: steelyard-lab\n"
+        "    user: admin\ncurrent-context: steelyard-lab\n";
+    return out;
+}
+
+Object ApiServer::put(const std::string& resource, Json object) {
+    Object stored = api_->put(resource, std::move(object), wall_clock());
+    wake_watches();
+    return stored;
+}
+
+std::string ApiServer::mint_token(const std::string& ns, const std::string& account) {
+    return api_->mint_token(ns, account, wall_clock() + std::chrono::hours(24));
+}
+
+ApiReply ApiServer::call(ApiRequest request) {
+    const std::uint64_t before = api_->store().version();
+    ApiReply reply = api_->handle(request, wall_clock());
+    if (api_->store().version() != before) {
+        wake_watches();
+    }
+    return reply;
+}
+
+std::optional<User> ApiServer::user_of(const Request& request) const {
+    auto user = api_->authenticate(bearer_token(request), wall_clock());
+    if (!user && open_to_everyone(request.path)) {
+        User anonymous;
+        anonymous.name = "system:anonymous";
+        anonymous.groups = {"system:unauthenticated"};
+        return anonymous;
+    }
+    return user;
+}
+
+awaitable<Response> ApiServer::answer(Request request) {
+    auto user = user_of(request);
+    if (!user) {
+        co_return failure_response(unauthorized());
+    }
+    if (request.path == "/faults") {
+        co_return serve_faults(request);
+    }
+    if (const auto route = parse_route(request.path); route && faults_.size() > 0) {
+        const auto fault =
+            faults_.take(verb_of(request.method, *route, request.query), route->plural);
+        if (fault && fault->delay.count() > 0) {
+            co_await rt::sleep_for(fault->delay);
+        }
+        if (fault && fault->drop_connection) {
+            Response dropped;
+            dropped.drop_connection = true;
+            co_return dropped;
+        }
+        if (fault && fault->status != 0) {
+            co_return fault_response(*fault);
+        }
+    }
+    if (request.header("Content-Type").find("yaml") != std::string_view::npos &&
+        parse_json(request.body).is_discarded()) {
+        auto converted = yaml_to_json(request.body);
+        if (!converted) {
+            co_return failure_response(bad_request(converted.error().context));
+        }
+        request.body = dump(*converted);
+    }
+    co_return to_response(call(to_api(std::move(request), std::move(*user))));
+}
+
+Response ApiServer::to_response(ApiReply reply) {
+    Response response;
+    response.status = reply.status;
+    response.content_type = std::move(reply.content_type);
+    response.headers = std::move(reply.headers);
+    response.body = std::move(reply.body);
+    if (reply.watch) {
+        response.producer = [this, watch = std::move(*reply.watch)](http_server::ChunkWriter& out) {
+            return stream(watch, out);
+        };
+    }
+    return response;
+}
+
+awaitable<void> ApiServer::stream(WatchRequest request, http_server::ChunkWriter& out) {
+    Watcher watcher{asio::steady_timer(executor_), false};
+    struct Registration {
+        std::list<Watcher*>& list;
+        std::list<Watcher*>::iterator place;
+        ~Registration() { list.erase(place); }
+    };
+    const Registration registered{watchers_, watchers_.insert(watchers_.end(), &watcher)};
+    const Duration span = request.timeout.count() > 0 ? request.timeout : options_.watch_timeout;
+    const Instant end = std::chrono::steady_clock::now() + span;
+    Instant bookmark_due = std::chrono::steady_clock::now() + options_.bookmark_interval;
+    Watch watch(std::move(request));
+    while (!watcher.dropped) {
+        std::string lines = watch.next(api_->store(), api_->registry(), wall_clock());
+        const Instant now = std::chrono::steady_clock::now();
+        if (lines.empty() && now >= bookmark_due) {
+            bookmark_due = now + options_.bookmark_interval;
+            lines = watch.bookmark(api_->store(), api_->registry());
+        }
+        if (!lines.empty()) {
+            auto written = co_await out.write(std::move(lines));
+            if (!written) {
+                break;
+            }
+            if (!watch.over()) {
+                continue;
+            }
+        }
+        if (watch.over() || now >= end) {
+            break;
+        }
+        watcher.timer.expires_at(std::min(end, bookmark_due));
+        co_await watcher.timer.async_wait(kAwait);
+    }
+}
+
+void ApiServer::wake_watches() {
+    for (Watcher* watcher : watchers_) {
+        watcher->timer.cancel();
+    }
+}
+
+void ApiServer::drop_watches() {
+    for (Watcher* watcher : watchers_) {
+        watcher->dropped = true;
+    }
+    wake_watches();
+}
+
+void ApiServer::forget_history() {
+    api_->forget_history();
+}
+
+void ApiServer::restart() {
+    drop_watches();
+    forget_history();
+}
+
+Response ApiServer::serve_faults(const Request& request) {
+    if (request.method != "POST") {
+        Json state{{"rules", faults_.size()}, {"watches", watchers_.size()}};
+        return http_server::json_response(200, dump(state));
+    }
+    const Json body = parse_json(request.body);
+    const std::string action = text_at(body, "action");
+    if (action == "drop-watches") {
+        drop_watches();
+    } else if (action == "forget-history") {
+        forget_history();
+    } else if (action == "restart") {
+        restart();
+    } else if (action == "clear") {
+        faults_.clear();
+    } else if (action.empty()) {
+        auto rule = parse_fault(body);
+        if (!rule) {
+            return failure_response(bad_request(rule.error().context));
+        }
+        faults_.add(std::move(*rule));
+    } else {
+        return failure_response(bad_request(
+            "action \"" + action + "\": want drop-watches, forget-history, restart or clear"
+        ));
+    }
+    return http_server::json_response(200, "{}");
+}
+
+}  // namespace steelyard::apiserver

@@ -1,0 +1,85 @@
+#pragma once
+
+#include "common/http/server/server.hpp"
+#include "e2e/apiserver/api/api.hpp"
+#include "e2e/apiserver/server/certificates.hpp"
+#include "e2e/apiserver/server/faults.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+// The lab's API server: the pure Api behind HTTP, its watches as streams, and switches for trouble.
+// One io_context, no threads. The owner spawns run() in its rt::TaskGroup and destroys the server
+// after that task has ended.
+namespace steelyard::apiserver {
+
+struct ApiServerOptions {
+    ApiOptions api;
+    std::string listen_address = "127.0.0.1";
+    std::uint16_t port = 0;                // 0: any free one
+    bool tls = false;                      // plain HTTP suits component tests
+    std::optional<KeyPair> authority;      // made afresh when absent
+    std::vector<std::string> extra_names;  // for the certificate, beside the usual ones
+    std::chrono::seconds bookmark_interval{10};
+    std::chrono::seconds watch_timeout{3600};  // when the client names none
+    std::uint64_t seed = 1;                    // of uids, generated names and tokens
+};
+
+class ApiServer {
+public:
+    static Result<std::unique_ptr<ApiServer>> listen(
+        const asio::any_io_executor& executor, ApiServerOptions options
+    );
+
+    [[nodiscard]] std::uint16_t port() const { return http_->port(); }
+    [[nodiscard]] std::string url() const;
+    [[nodiscard]] const KeyPair& authority() const { return authority_; }
+    // A kubeconfig with the administrator's token.
+    [[nodiscard]] std::string kubeconfig() const;
+
+    awaitable<void> run() { return http_->run(); }
+    void stop() { http_->stop(); }
+
+    [[nodiscard]] const Api& api() const { return *api_; }
+    // Objects straight into the store; watches see them.
+    Object put(const std::string& resource, Json object);
+    std::string mint_token(const std::string& ns, const std::string& account);
+    // A request without HTTP, for tests that only want the outcome.
+    ApiReply call(ApiRequest request);
+
+    [[nodiscard]] Faults& faults() { return faults_; }
+    void drop_watches();
+    // The next watch or list continuation from before gets 410.
+    void forget_history();
+    // As a new process with the old data: watches end, history is gone.
+    void restart();
+    [[nodiscard]] std::size_t watches() const { return watchers_.size(); }
+
+private:
+    struct Watcher {
+        asio::steady_timer timer;
+        bool dropped = false;
+    };
+
+    ApiServer(const asio::any_io_executor& executor, ApiServerOptions options);
+    awaitable<http_server::Response> answer(http_server::Request request);
+    awaitable<void> stream(WatchRequest request, http_server::ChunkWriter& out);
+    http_server::Response to_response(ApiReply reply);
+    http_server::Response serve_faults(const http_server::Request& request);
+    std::optional<User> user_of(const http_server::Request& request) const;
+    void wake_watches();
+
+    asio::any_io_executor executor_;
+    ApiServerOptions options_;
+    std::unique_ptr<Api> api_;
+    KeyPair authority_;
+    Faults faults_;
+    std::list<Watcher*> watchers_;
+    std::unique_ptr<http_server::Server> http_;
+};
+
+}  // namespace steelyard::apiserver
