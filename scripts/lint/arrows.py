@@ -2,7 +2,7 @@
 import re
 
 import rooms
-from tree import code_only, is_test, line_of
+from tree import code_only, is_program, is_test, line_of
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
@@ -32,7 +32,10 @@ def check(tree):
         text = code_only(tree.text(path), keep_strings=True)
         for match in _INCLUDE.finditer(text):
             own, third_party = match.groups()
-            why = _ours(tree, path, own) if own else _confined(path, third_party)
+            if own:
+                why = _ours(tree, path, own)
+            else:
+                why = None if is_program(text) else _confined(path, third_party)
             if why:
                 what = f'"{own}" ' if own else ""
                 yield f"{path}:{line_of(text, match.start())}: {what}{why}"

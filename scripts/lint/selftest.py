@@ -93,7 +93,7 @@ SAMPLES = {
                       "std::mutex m;", "std::random_device d;", 'auto h = getenv("HOME");')]),
     "tokens": (
         {"common/net/a.cpp": "// NOLINTNEXTLINE(bugprone-branch-clone): the table reads better so\ntimer.stop();\n",
-         "speaker/main.cpp": "std::cout << help;\n"},
+         "speaker/main.cpp": "int main() {\n    std::cout << help;\n}\n"},
         [({"common/net/a.cpp": "co_spawn(ex, run(), asio::detached);\n"}, "TaskGroup"),
          ({"common/net/a.cpp": "asio::io_context loop;\nloop.stop();\n"}, "a.cpp:2: a loop ends"),
          ({"common/net/a.cpp": "std::cout << 1;\n"}, "only programs print"),

@@ -1,7 +1,7 @@
 """Words that no file may hold: spawned tasks nobody joins, a stopped loop, open ends."""
 import re
 
-from tree import code_only, is_test, line_of
+from tree import code_only, is_program, is_test, line_of
 
 _LIBRARY = ("common/", "controller/", "speaker/")
 _CODE = [
@@ -23,7 +23,7 @@ def _in_code(path, text):
     for name in set(_CONTEXT.findall(text)):
         for match in re.finditer(rf"\b{name}\s*(?:\.|->)\s*stop\s*\(\s*\)", text):
             yield match.start(), "a loop ends when its tasks have ended, never by stop()"
-    if path.startswith(_LIBRARY) and not is_test(path) and not path.endswith("main.cpp"):
+    if path.startswith(_LIBRARY) and not is_test(path) and not is_program(text):
         for match in _PRINT.finditer(text):
             yield match.start(), "a library returns values and errors; only programs print"
 

@@ -47,6 +47,11 @@ def is_test(path):
     return path.endswith("_test.cpp") or "/fuzz/" in path or "/testing/" in path
 
 
+def is_program(text):
+    """Whether a C++ file is a program's top rather than part of a library."""
+    return re.search(r"^int main\(", text, re.MULTILINE) is not None
+
+
 _NOISE = re.compile(
     r'//(?:\\\n|[^\n])*'
     r'|/\*.*?\*/'
