@@ -1,0 +1,77 @@
+#pragma once
+
+#include "speaker/elect/elect.hpp"
+#include "speaker/plan/snapshot.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Which addresses this node announces by ARP and NDP, on which interfaces, and why the others are
+// not announced. MetalLB's rules, applied per address instead of per Service: the families of a
+// dual-stack Service may live on two nodes, and Services that share an address agree by
+// construction. Every node computes the owner of every address from the same facts.
+namespace steelyard::speaker_plan {
+
+// Why an address is announced by nobody, or not by the node that owns it.
+enum class WhyNot : std::uint8_t {
+    NoConfig,         // no valid configuration was read yet
+    NoAddress,        // the Service has no address
+    NotInPool,        // no IPAddressPool contains it
+    NoAdvertisement,  // no L2Advertisement covers its pool and Service
+    NoEndpoints,      // nothing serves it anywhere
+    NoCandidate,      // no node may announce it; Reasons has the nodes' reasons
+    NotServable,      // this node owns it, but its kernel does not forward it yet
+    NoInterface,      // this node owns it, but no allowed interface is usable here
+};
+[[nodiscard]] std::string_view to_string(WhyNot why_not);  // "noEndpoints"
+
+struct Reasons {
+    WhyNot why_not = WhyNot::NoAddress;
+    std::map<elect::Reason, std::size_t> excluded;  // NoCandidate: nodes by reason
+    friend bool operator==(const Reasons&, const Reasons&) = default;
+};
+// One sentence for people.
+[[nodiscard]] std::string to_string(const Reasons& reasons);
+
+struct AddressPlan {
+    std::vector<kube::ObjectKey> services;  // that have this address, in key order
+    std::optional<std::string> owner;       // the node elected to announce it
+    bool mine = false;                      // this node is the owner
+    bool announced_here = false;            // mine, servable, and an interface is there
+    std::vector<std::string> interfaces;    // of this node, allowed and usable; sorted
+    std::optional<Reasons> reasons;         // set when the owner does not, or nobody announces it
+    friend bool operator==(const AddressPlan&, const AddressPlan&) = default;
+};
+
+struct Announcements {
+    elect::Order order = elect::Order::MetalLb;
+    std::map<net::IpAddress, AddressPlan> addresses;
+    // Our Services none of whose addresses is announced, as far as this node knows.
+    std::map<kube::ObjectKey, Reasons> silent;
+    friend bool operator==(const Announcements&, const Announcements&) = default;
+};
+
+[[nodiscard]] Announcements plan(const Snapshot& snapshot);
+
+// MetalLB's event reasons.
+inline constexpr std::string_view kNodeAssigned = "nodeAssigned";
+inline constexpr std::string_view kAnnounceFailed = "announceFailed";
+
+struct Event {
+    kube::ObjectKey service;
+    bool warning = false;
+    std::string reason;
+    std::string message;
+    friend bool operator==(const Event&, const Event&) = default;
+};
+// What to say about the Services whose announcement from this node is new, or newly fails.
+[[nodiscard]] std::vector<Event> events_between(
+    const std::string& node_name, const Announcements& before, const Announcements& after
+);
+
+}  // namespace steelyard::speaker_plan
