@@ -28,6 +28,10 @@ struct ProxyConfig {
     std::vector<net::Prefix> node_port_addresses;  // empty: every address of the node
     std::vector<net::Prefix> exclude_cidrs;        // virtual servers inside are left alone
     Duration drain_grace = std::chrono::seconds{30};
+    // IPVS idle timeouts; 0 keeps the kernel's 900, 120 and 300 s.
+    std::chrono::seconds tcp_timeout{0};
+    std::chrono::seconds tcp_fin_timeout{0};
+    std::chrono::seconds udp_timeout{0};
 
     friend bool operator==(const ProxyConfig&, const ProxyConfig&) = default;
 };

@@ -27,7 +27,7 @@ struct VirtualServerKey {
 struct Scheduling {
     std::string scheduler = "rr";
     std::uint32_t persistence = 0;
-    bool source_port_hash = false;  // IPVS flag sched-1: `mh` hashes the source port too
+    bool source_port_hash = false;  // ipvsadm flag mh-port: `mh` hashes the source port too
     friend bool operator==(const Scheduling&, const Scheduling&) = default;
 };
 

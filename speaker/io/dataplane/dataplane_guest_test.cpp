@@ -1,0 +1,371 @@
+#include "common/rt/task_group.hpp"
+#include "speaker/io/dataplane/dataplane.hpp"
+#include "speaker/io/dataplane/guest_net.hpp"
+#include "speaker/proxy/planner.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+// The data plane against a real kernel: IPVS, ipset, dummy link, iptables and packets. Needs root
+// in a kernel that has them: run by `e2e/lab/lab run -- .../sy_dataplane_guest_test`.
+namespace steelyard::dataplane {
+namespace {
+
+using guest::connect;
+using guest::Listener;
+using guest::Namespace;
+using guest::output_of;
+using guest::sh;
+using net::IpAddress;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+IpAddress ip(std::string_view text) {
+    return IpAddress::parse(text).value();
+}
+
+std::string kernel_state() {
+    return output_of(
+        "(ipvsadm -Sn; ip addr show dev kube-ipvs0; ipset save; iptables-legacy-save; "
+        "ip6tables-legacy-save) | grep -v '^#'"
+    );
+}
+
+class DataplaneTest : public testing::Test {
+protected:
+    DataplaneTest() {
+        guest::enter_fresh_node();
+        context_.node_name = "a";
+        context_.node_addresses = {ip("172.16.0.1"), ip("fd16::1")};
+        context_.config.drain_grace = Duration::zero();
+        planner_ = std::make_unique<proxy::Planner>(context_);
+        restart();
+    }
+
+    void restart() { dataplane_ = make_ipvs_dataplane(ioc_.get_executor(), context_.config); }
+
+    template <class T>
+    T wait(awaitable<T> work) {
+        std::optional<T> result;
+        rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
+        const auto task = [&]() -> awaitable<void> {
+            result = co_await std::move(work);
+        };
+        tasks.spawn("test", task());
+        ioc_.restart();
+        ioc_.run();
+        return std::move(*result);
+    }
+
+    void start() {
+        const auto started = wait(dataplane_->start());
+        ASSERT_TRUE(started) << to_string(started.error());
+    }
+    Report apply() { return checked(wait(dataplane_->apply(planner_->tables()))); }
+    Report audit() { return checked(wait(dataplane_->audit())); }
+    static Report checked(Result<Report> report) {
+        EXPECT_TRUE(report) << to_string(report.error());
+        if (!report) {
+            return {};
+        }
+        EXPECT_THAT(report->failures, IsEmpty());
+        return *report;
+    }
+
+    // A LoadBalancer Service with cluster addresses and one load-balancer address per family.
+    static std::shared_ptr<kube::Service> service(
+        const std::string& name, std::vector<std::string_view> cluster, std::string_view external
+    ) {
+        auto made = std::make_shared<kube::Service>();
+        made->meta.key = {"default", name};
+        made->type = kube::ServiceType::LoadBalancer;
+        for (const std::string_view address : cluster) {
+            made->cluster_ips.push_back(ip(address));
+        }
+        kube::ServicePort port;
+        port.port = 80;
+        made->ports = {port};
+        if (!external.empty()) {
+            made->ingress = {{ip(external), "", ""}};
+        }
+        return made;
+    }
+    void put(const std::shared_ptr<kube::Service>& service) {
+        planner_->set_service(service->meta.key, service);
+    }
+    // Endpoints as (address, node), all on port 8080.
+    void put_endpoints(
+        const std::string& name, std::vector<std::pair<std::string_view, std::string>> endpoints
+    ) {
+        for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+            auto slice = std::make_shared<kube::EndpointSlice>();
+            slice->meta.key = {"default", name + (family == net::Family::V4 ? "-4" : "-6")};
+            slice->service = name;
+            slice->family = family;
+            slice->ports = {{"", net::Protocol::Tcp, 8080}};
+            for (const auto& [address, node] : endpoints) {
+                kube::SliceEndpoint endpoint;
+                endpoint.addresses = {ip(address)};
+                endpoint.node_name = node;
+                if (endpoint.addresses[0].family() == family) {
+                    slice->endpoints.push_back(endpoint);
+                }
+            }
+            planner_->set_slice(slice->meta.key, slice);
+        }
+    }
+
+    asio::io_context ioc_{1};
+    proxy::Context context_;
+    std::unique_ptr<proxy::Planner> planner_;
+    std::unique_ptr<Dataplane> dataplane_;
+};
+
+TEST_F(DataplaneTest, ARestartAdoptsWhatItFindsAndWritesNothing) {
+    auto web = service("web", {"10.96.0.10", "fd96::10"}, "192.0.2.1");
+    web->ports[0].node_port = 30080;
+    web->client_ip_affinity_seconds = 600;
+    web->load_balancer_source_ranges = {net::Prefix::parse("172.16.0.0/24").value()};
+    put(web);
+    auto sticky = service("local", {"10.96.0.11"}, "192.0.2.2");
+    sticky->external_traffic_policy = kube::TrafficPolicy::Local;
+    sticky->health_check_node_port = 32000;
+    put(sticky);
+    put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}, {"fd44::2", "a"}});
+    put_endpoints("local", {{"10.244.1.3", "a"}, {"10.244.2.3", "b"}});
+
+    start();
+    const Report first = apply();
+    EXPECT_GT(first.ops, 20U);
+    EXPECT_TRUE(first.servable.contains(ip("192.0.2.1")));
+    EXPECT_TRUE(first.servable.contains(ip("fd96::10")));
+    EXPECT_THAT(output_of("ipvsadm -Sn"), HasSubstr("-A -t 192.0.2.1:80 -s rr -p 600\n"));
+    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), HasSubstr("inet 10.96.0.10/32"));
+    const std::string before = kernel_state();
+
+    restart();
+    start();
+    const Report second = apply();
+
+    EXPECT_EQ(second.ops, 0U);
+    EXPECT_EQ(second.sends, 0U);
+    EXPECT_EQ(second.servable, first.servable);
+    EXPECT_EQ(kernel_state(), before);
+}
+
+TEST_F(DataplaneTest, AnAuditRepairsWhatSomebodyElseChanged) {
+    put(service("web", {"10.96.0.10"}, "192.0.2.1"));
+    put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
+    start();
+    apply();
+    const auto sorted = [] {
+        return output_of(
+            "(ipvsadm -Sn; ipset save; iptables-legacy-save -t nat) | grep -v '^#' | "
+            "sed 's/initval [^ ]*//' | sort"
+        );
+    };
+    const std::string before = sorted();
+    EXPECT_EQ(audit().ops, 0U);
+
+    sh("ipvsadm -D -t 192.0.2.1:80 && ipvsadm -d -t 10.96.0.10:80 -r 10.244.1.2:8080 && "
+       "ipvsadm -A -t 198.51.100.9:9 && ipset flush KUBE-CLUSTER-IP && "
+       "ip addr del 192.0.2.1/32 dev kube-ipvs0 && iptables-legacy -t nat -F KUBE-POSTROUTING && "
+       "iptables-legacy -t nat -D PREROUTING -j KUBE-SERVICES");
+    EXPECT_GT(audit().ops, 5U);
+    EXPECT_EQ(sorted(), before);
+    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), HasSubstr("192.0.2.1/32"));
+
+    sh("ip link del kube-ipvs0 && ipvsadm -C");
+    audit();
+    EXPECT_EQ(sorted(), before);
+    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), HasSubstr("192.0.2.1/32"));
+    EXPECT_EQ(audit().ops, 0U);
+}
+
+TEST_F(DataplaneTest, AThousandServicesTakeFewSendsAndOneEndpointOne) {
+    for (unsigned i = 0; i < 1000; ++i) {
+        const std::string name = "s" + std::to_string(i);
+        auto made = service(name, {}, "");
+        made->cluster_ips = {ip("10.96.0.0").plus(i + 1)};
+        put(made);
+        put_endpoints(name, {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
+    }
+    start();
+
+    const Report all = apply();
+    EXPECT_GE(all.ops, 6000U);  // 1000 servers, 2000 real servers, 1000 addresses, 2001 members
+    EXPECT_LE(all.sends, 20U);
+    RecordProperty("sends", static_cast<int>(all.sends));
+
+    put_endpoints("s7", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}, {"10.244.3.2", "b"}});
+    const Report one = apply();
+    EXPECT_EQ(one.ops, 1U);
+    EXPECT_EQ(one.sends, 1U);
+
+    restart();
+    start();
+    EXPECT_EQ(apply().ops, 0U);
+}
+
+TEST_F(DataplaneTest, ARemovedTcpServerDrainsBeforeItGoes) {
+    put(service("web", {"10.96.0.10"}, ""));
+    put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
+    start();
+    apply();
+
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    apply();
+    EXPECT_THAT(output_of("ipvsadm -Sn"), HasSubstr("-r 10.244.2.2:8080 -m -w 0"));
+
+    audit();  // its grace, zero here, is over
+    EXPECT_THAT(output_of("ipvsadm -Sn"), Not(HasSubstr("10.244.2.2")));
+}
+
+TEST_F(DataplaneTest, DeletingEverythingRestoresTheNode) {
+    const auto state = [] {
+        return output_of("ipvsadm -Ln; ipset list -n; ip -o link; iptables-legacy-save | grep KUBE"
+        );
+    };
+    const std::string before = state();
+    put(service("web", {"10.96.0.10"}, "192.0.2.1"));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    apply();
+    ASSERT_NE(state(), before);
+
+    planner_->set_service({"default", "web"}, nullptr);
+    const Report gone = apply();
+    EXPECT_THAT(gone.servable, IsEmpty());
+    EXPECT_THAT(output_of("ipvsadm -Sn"), IsEmpty());
+
+    const auto cleaned = wait(dataplane_->cleanup());
+    ASSERT_TRUE(cleaned) << to_string(cleaned.error());
+    EXPECT_EQ(state(), before);
+}
+
+TEST_F(DataplaneTest, AMissingSchedulerIsNamed) {
+    context_.config.scheduler = "nosuch";
+    restart();
+
+    const auto started = wait(dataplane_->start());
+
+    ASSERT_FALSE(started);
+    EXPECT_EQ(
+        started.error().context,
+        "the kernel has no IPVS scheduler nosuch: load the module ip_vs_nosuch"
+    );
+}
+
+// Node "a" with two pods and a client outside.
+class TrafficTest : public DataplaneTest {
+protected:
+    TrafficTest() {
+        pod_.add("fd44:1::1/64", "fd44:1::2/64");
+        client_.add("fd16::1/64", "fd16::100/64");
+        web_ = service("web", {"10.96.0.10", "fd96::10"}, "192.0.2.1");
+        web_->ingress.push_back({ip("fd02::1"), "", ""});
+        web_->ports[0].node_port = 30080;
+        put_endpoints("web", {{"10.244.1.2", "a"}, {"fd44:1::2", "a"}});
+    }
+
+    void program() {
+        put(web_);
+        start();
+        apply();
+    }
+    // The source address the pod sees, or how the connection failed.
+    std::string source_seen(const Namespace* from, std::string_view to, std::uint16_t port = 80) {
+        const std::string outcome = connect(from, to, port);
+        if (outcome != "connected") {
+            return outcome;
+        }
+        return server_.accept().value_or("not accepted");
+    }
+
+    Namespace pod_{"pod1", "10.244.1.1/24", "10.244.1.2/24"};
+    Namespace other_{"pod2", "10.244.2.1/24", "10.244.2.2/24"};
+    Namespace client_{"client", "172.16.0.1/24", "172.16.0.100/24"};
+    Listener server_{&pod_, 8080};
+    std::shared_ptr<kube::Service> web_;
+};
+
+TEST_F(TrafficTest, ClusterPolicyReachesThePodFromEverywhere) {
+    program();
+
+    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "10.244.1.1");  // masqueraded
+    EXPECT_EQ(source_seen(&client_, "172.16.0.1", 30080), "10.244.1.1");
+    EXPECT_EQ(source_seen(&client_, "fd02::1"), "fd44:1::1");
+    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "10.244.1.1");
+    EXPECT_EQ(source_seen(nullptr, "10.96.0.10"), "10.244.1.1");
+    EXPECT_EQ(source_seen(nullptr, "fd96::10"), "fd44:1::1");
+    EXPECT_EQ(source_seen(nullptr, "172.16.0.1", 30080), "10.244.1.1");
+    EXPECT_EQ(source_seen(&other_, "10.96.0.10"), "10.244.2.2");  // pod to pod keeps its source
+    EXPECT_EQ(source_seen(&other_, "192.0.2.1"), "10.244.1.1");
+    EXPECT_EQ(source_seen(&pod_, "10.96.0.10"), "10.244.1.1");  // to itself
+    EXPECT_EQ(source_seen(&pod_, "192.0.2.1"), "10.244.1.1");
+}
+
+TEST_F(TrafficTest, LocalPolicyKeepsTheClientsAddress) {
+    web_->external_traffic_policy = kube::TrafficPolicy::Local;
+    program();
+
+    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "172.16.0.100");
+    EXPECT_EQ(source_seen(&client_, "fd02::1"), "fd16::100");
+    EXPECT_EQ(source_seen(&client_, "172.16.0.1", 30080), "172.16.0.100");
+    EXPECT_EQ(source_seen(&other_, "192.0.2.1"), "10.244.2.2");
+    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(source_seen(&pod_, "192.0.2.1"), "10.244.1.1");
+
+    put_endpoints("web", {{"10.244.9.9", "b"}});  // nobody here any more
+    apply();
+    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "refused");
+}
+
+TEST_F(TrafficTest, OffClusterClientsOfAClusterIpAreMasqueradedWhenPodsAreKnown) {
+    context_.config.pod_cidrs = {net::Prefix::parse("10.244.0.0/16").value()};
+    restart();
+    program();
+
+    EXPECT_EQ(source_seen(&client_, "10.96.0.10"), "10.244.1.1");
+    EXPECT_EQ(source_seen(&other_, "10.96.0.10"), "10.244.2.2");
+    EXPECT_EQ(source_seen(nullptr, "10.96.0.10"), "10.244.1.1");
+}
+
+TEST_F(TrafficTest, APortThatEqualsSomebodysNodePortKeepsTheClientsAddress) {
+    web_->ports[0].port = 30080;
+    program();
+
+    EXPECT_EQ(source_seen(&other_, "10.96.0.10", 30080), "10.244.2.2");
+}
+
+TEST_F(TrafficTest, HostListenersDoNotAnswerOnVirtualAddresses) {
+    const Listener ssh(nullptr, 22);
+    program();
+
+    EXPECT_EQ(connect(&client_, "192.0.2.1", 22), "refused");
+    EXPECT_EQ(connect(&other_, "10.96.0.10", 22), "refused");
+    EXPECT_EQ(connect(&client_, "172.16.0.1", 22), "connected");
+}
+
+TEST_F(TrafficTest, SourceRangesLetInWhoTheyNameOnly) {
+    web_->load_balancer_source_ranges = {net::Prefix::parse("172.16.0.100/32").value()};
+    program();
+    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "10.244.1.1");
+    EXPECT_EQ(source_seen(&other_, "192.0.2.1"), "timeout");
+    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "timeout");
+
+    web_ = std::make_shared<kube::Service>(*web_);
+    web_->load_balancer_source_ranges = {net::Prefix::parse("172.16.0.1/32").value()};
+    put(web_);
+    apply();
+    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "timeout");
+    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "10.244.1.1");
+}
+
+}  // namespace
+}  // namespace steelyard::dataplane

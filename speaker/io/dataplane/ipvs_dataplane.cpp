@@ -1,0 +1,211 @@
+#include "speaker/io/dataplane/ipvs_dataplane.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace steelyard::dataplane {
+namespace {
+
+using proxy::Op;
+
+Instant clock_now() {
+    return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+IpvsDataplane::IpvsDataplane(
+    const asio::any_io_executor& executor, const proxy::ProxyConfig& config
+)
+    : config_(config),
+      names_(proxy::names_for(config.mode)),
+      kernel_(executor, config_, names_),
+      idle_(executor),
+      wake_(executor) {}
+
+IpvsDataplane::Turn::~Turn() {
+    owner_.busy_ = false;
+    owner_.idle_.notify();
+}
+
+awaitable<std::unique_ptr<IpvsDataplane::Turn>> IpvsDataplane::turn() {
+    while (busy_) {
+        co_await idle_.wait();
+    }
+    busy_ = true;
+    co_return std::make_unique<Turn>(*this);
+}
+
+awaitable<Result<>> IpvsDataplane::start() {
+    if (config_.mode == proxy::Mode::AnnounceOnly) {
+        co_return Result<>();
+    }
+    const auto mine = co_await turn();
+    if (auto ready = co_await kernel_.prepare(); !ready) {
+        co_return ready.error();
+    }
+    if (auto ready = co_await iptables_.start(); !ready) {
+        co_return ready.error();
+    }
+    co_return co_await ensure_rules();
+}
+
+awaitable<Result<>> IpvsDataplane::ensure_rules() {
+    for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+        const auto rules = proxy::static_rules(config_, family);
+        auto saved = co_await iptables_.save(family);
+        if (!saved) {
+            co_return saved.error();
+        }
+        auto missing = proxy::missing_rules(rules, *saved);
+        if (!missing) {
+            continue;
+        }
+        if (auto done = co_await iptables_.restore(family, std::move(*missing)); !done) {
+            co_return done.error();
+        }
+    }
+    co_return Result<>();
+}
+
+awaitable<Result<Report>> IpvsDataplane::apply(std::shared_ptr<const proxy::Tables> tables) {
+    if (config_.mode == proxy::Mode::AnnounceOnly) {
+        co_return Report();
+    }
+    const auto mine = co_await turn();
+    std::optional<proxy::Touched> touched = desired_.update(std::move(tables));
+    co_return co_await reconcile(std::move(touched));
+}
+
+awaitable<Result<Report>> IpvsDataplane::audit() {
+    if (config_.mode == proxy::Mode::AnnounceOnly) {
+        co_return Report();
+    }
+    const auto mine = co_await turn();
+    synced_ = false;
+    // Rules are repaired after the sets they name are known to exist: reconcile() reads those.
+    auto report = co_await reconcile(std::nullopt);
+    if (!report) {
+        co_return report;
+    }
+    if (auto ready = co_await ensure_rules(); !ready) {
+        co_return ready.error();
+    }
+    co_return report;
+}
+
+awaitable<Result<>> IpvsDataplane::resync() {
+    auto tables = co_await kernel_.read();
+    if (!tables) {
+        co_return tables.error();
+    }
+    observed_ = std::move(*tables);
+    drains_.adopt(desired_.tables(), observed_, clock_now(), config_.drain_grace);
+    wake_.cancel();
+    synced_ = true;
+    co_return Result<>();
+}
+
+// Without `touched`, or after a failure, everything is compared.
+awaitable<Result<Report>> IpvsDataplane::reconcile(std::optional<proxy::Touched> touched) {
+    if (!synced_) {
+        if (auto read = co_await resync(); !read) {
+            co_return read.error();
+        }
+        touched.reset();
+    }
+    std::vector<Op> ops;
+    if (touched && !incomplete_) {
+        ops = proxy::diff(desired_.tables(), observed_, drains_, clock_now(), *touched);
+    } else {
+        ops = proxy::diff(desired_.tables(), observed_, drains_, clock_now());
+    }
+    Report report;
+    if (!ops.empty()) {
+        auto outcome = co_await kernel_.execute(ops);
+        if (!outcome) {
+            synced_ = false;  // nobody knows how far the kernel got
+            co_return outcome.error();
+        }
+        record(ops, *outcome, report);
+    }
+    report.servable = proxy::servable_addresses(observed_);
+    co_return report;
+}
+
+void IpvsDataplane::record(const std::vector<Op>& ops, const Outcome& outcome, Report& report) {
+    const Instant now = clock_now();
+    report.sends = outcome.sends;
+    incomplete_ = false;
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+        if (!outcome.failures[i].empty()) {
+            report.failures.push_back(outcome.failures[i]);
+            incomplete_ = true;
+            continue;
+        }
+        proxy::apply(ops[i], observed_);
+        drains_.on_applied(ops[i], now, config_.drain_grace);
+        ++report.ops;
+    }
+    wake_.cancel();
+}
+
+awaitable<Result<Report>> IpvsDataplane::expire_drains() {
+    const auto mine = co_await turn();
+    std::optional<proxy::Touched> touched = drains_.due(clock_now());
+    co_return co_await reconcile(std::move(touched));
+}
+
+awaitable<void> IpvsDataplane::maintain(Duration audit_interval, OnReport on_report) {
+    Instant next_audit = clock_now() + audit_interval;
+    for (;;) {
+        const auto drain = drains_.next_deadline();
+        wake_.expires_at(std::min(next_audit, drain.value_or(next_audit)));
+        co_await wake_.async_wait(kAwait);
+        const Instant now = clock_now();
+        if (now >= next_audit) {
+            const auto report = co_await audit();
+            on_report(report);
+            next_audit = clock_now() + audit_interval;
+        } else if (drain && now >= *drain) {
+            const auto report = co_await expire_drains();
+            on_report(report);
+        }
+    }
+}
+
+awaitable<Result<>> IpvsDataplane::cleanup() {
+    if (config_.mode == proxy::Mode::AnnounceOnly) {
+        co_return Result<>();
+    }
+    const auto mine = co_await turn();
+    desired_.update(std::make_shared<const proxy::Tables>());
+    synced_ = false;
+    auto emptied = co_await reconcile(std::nullopt);
+    if (!emptied) {
+        co_return emptied.error();
+    }
+    for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+        auto saved = co_await iptables_.save(family);
+        if (!saved) {
+            co_return saved.error();
+        }
+        std::string text = proxy::removal(proxy::static_rules(config_, family), *saved);
+        if (text.empty()) {
+            continue;
+        }
+        if (auto done = co_await iptables_.restore(family, std::move(text)); !done) {
+            co_return done.error();
+        }
+    }
+    synced_ = false;
+    co_return co_await kernel_.remove();
+}
+
+std::unique_ptr<Dataplane> make_ipvs_dataplane(
+    const asio::any_io_executor& executor, const proxy::ProxyConfig& config
+) {
+    return std::make_unique<IpvsDataplane>(executor, config);
+}
+
+}  // namespace steelyard::dataplane

@@ -1,0 +1,26 @@
+#include "speaker/io/netlink/ipset.hpp"
+#include "speaker/io/netlink/ipvs.hpp"
+#include "speaker/io/netlink/link_table.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+// Any bytes in place of a kernel datagram: every parser must survive them.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace steelyard;
+    netlink::LinkTable table({"kube-ipvs0"});
+    for (const netlink::Message& message : netlink::split(std::as_bytes(std::span(data, size)))) {
+        (void)netlink::decode_ack(message);
+        (void)netlink::ipvs::decode_family(message.payload);
+        (void)netlink::ipvs::decode_service(message.payload);
+        (void)netlink::ipvs::decode_dest(message.payload, net::Family::V4);
+        (void)netlink::ipset::decode_revision(message.payload);
+        for (const proxy::SetName name : proxy::all_set_names()) {
+            (void)netlink::ipset::decode_members(message.payload, {name, net::Family::V4});
+        }
+        table.apply(message.type, message.payload);
+    }
+    (void)table.snapshot();
+    return 0;
+}

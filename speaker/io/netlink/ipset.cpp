@@ -1,0 +1,220 @@
+#include "speaker/io/netlink/ipset.hpp"
+
+#include <linux/netfilter/ipset/ip_set.h>
+#include <linux/netfilter/ipset/ip_set_hash.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace steelyard::netlink::ipset {
+namespace {
+
+using proxy::SetEntry;
+using proxy::SetId;
+using proxy::SetType;
+
+constexpr std::uint8_t kProtocol = 6;  // every kernel since 2.6.39 speaks it
+constexpr unsigned kNetOrder = NLA_F_NET_BYTEORDER;
+
+std::uint8_t kernel_family(SetId set) {
+    if (proxy::set_type(set.name) == SetType::BitmapPort) {
+        return AF_UNSPEC;
+    }
+    return set.family == net::Family::V4 ? AF_INET : AF_INET6;
+}
+
+MessageWriter begin(unsigned command, std::uint16_t flags = 0) {
+    MessageWriter message(static_cast<std::uint16_t>(NFNL_SUBSYS_IPSET << 8 | command), flags);
+    nfgenmsg header{};
+    header.nfgen_family = AF_INET;
+    header.version = NFNETLINK_V0;
+    message.header(header);
+    message.u8(IPSET_ATTR_PROTOCOL, kProtocol);
+    return message;
+}
+
+void put_address(MessageWriter& message, unsigned type, const net::IpAddress& address) {
+    const std::size_t nested = message.open(type);
+    message.attribute(
+        (address.is_v4() ? IPSET_ATTR_IPADDR_IPV4 : IPSET_ATTR_IPADDR_IPV6) | kNetOrder,
+        std::as_bytes(address.bytes())
+    );
+    message.close(nested);
+}
+
+void put_entry(MessageWriter& message, SetId set, const SetEntry& entry) {
+    const SetType type = proxy::set_type(set.name);
+    const std::size_t nested = message.open(IPSET_ATTR_DATA);
+    if (type != SetType::BitmapPort) {
+        put_address(message, IPSET_ATTR_IP, entry.ip);
+    }
+    if (type != SetType::HashIp) {
+        message.be16(IPSET_ATTR_PORT | kNetOrder, entry.port);
+    }
+    if (type != SetType::HashIp && type != SetType::BitmapPort) {
+        message.u8(IPSET_ATTR_PROTO, net::ip_protocol_number(entry.protocol));
+    }
+    if (type == SetType::HashIpPortIp && entry.second_ip) {
+        put_address(message, IPSET_ATTR_IP2, *entry.second_ip);
+    }
+    if (type == SetType::HashIpPortNet && entry.net) {
+        put_address(message, IPSET_ATTR_IP2, entry.net->address());
+        message.u8(IPSET_ATTR_CIDR2, static_cast<std::uint8_t>(entry.net->length()));
+    }
+    message.close(nested);
+}
+
+Bytes entry_message(unsigned command, std::string_view name, SetId set, const SetEntry& entry) {
+    MessageWriter message = begin(command);
+    message.text(IPSET_ATTR_SETNAME, name);
+    put_entry(message, set, entry);
+    return message.take();
+}
+
+std::optional<net::IpAddress> read_address(const Attributes& attributes, unsigned type) {
+    const Attributes nested = attributes.nested(type);
+    if (const auto v4 = nested.be32(IPSET_ATTR_IPADDR_IPV4)) {
+        return net::IpAddress::v4(*v4);
+    }
+    const auto v6 = nested.find(IPSET_ATTR_IPADDR_IPV6);
+    std::array<std::uint8_t, 16> bytes{};
+    if (!v6 || v6->size() != bytes.size()) {
+        return std::nullopt;
+    }
+    std::memcpy(bytes.data(), v6->data(), bytes.size());
+    return net::IpAddress::v6(bytes);
+}
+
+std::optional<net::Protocol> protocol_of(std::optional<std::uint8_t> number) {
+    for (const auto protocol : {net::Protocol::Tcp, net::Protocol::Udp, net::Protocol::Sctp}) {
+        if (number == net::ip_protocol_number(protocol)) {
+            return protocol;
+        }
+    }
+    return std::nullopt;
+}
+
+bool read_entry(const Attributes& data, SetType type, SetEntry& entry) {
+    if (type != SetType::BitmapPort) {
+        const auto address = read_address(data, IPSET_ATTR_IP);
+        if (!address) {
+            return false;
+        }
+        entry.ip = *address;
+    }
+    if (type != SetType::HashIp) {
+        const auto port = data.be16(IPSET_ATTR_PORT);
+        if (!port) {
+            return false;
+        }
+        entry.port = *port;
+    }
+    if (type != SetType::HashIp && type != SetType::BitmapPort) {
+        const auto protocol = protocol_of(data.u8(IPSET_ATTR_PROTO));
+        if (!protocol) {
+            return false;
+        }
+        entry.protocol = *protocol;
+    }
+    if (type == SetType::HashIpPortIp || type == SetType::HashIpPortNet) {
+        const auto second = read_address(data, IPSET_ATTR_IP2);
+        if (!second) {
+            return false;
+        }
+        if (type == SetType::HashIpPortIp) {
+            entry.second_ip = *second;
+        } else {
+            const unsigned length =
+                data.u8(IPSET_ATTR_CIDR2).value_or(static_cast<std::uint8_t>(second->bits()));
+            entry.net = net::Prefix(*second, std::min(length, second->bits()));
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+Bytes get_type(SetId set) {
+    MessageWriter message = begin(IPSET_CMD_TYPE);
+    message.text(IPSET_ATTR_TYPENAME, proxy::to_string(proxy::set_type(set.name)));
+    message.u8(IPSET_ATTR_FAMILY, kernel_family(set));
+    return message.take();
+}
+
+std::optional<std::uint8_t> decode_revision(ByteView payload) {
+    return Attributes(payload, sizeof(nfgenmsg)).u8(IPSET_ATTR_REVISION);
+}
+
+Bytes create(std::string_view name, SetId set, std::uint8_t revision) {
+    const SetType type = proxy::set_type(set.name);
+    MessageWriter message = begin(IPSET_CMD_CREATE, NLM_F_CREATE);
+    message.text(IPSET_ATTR_SETNAME, name);
+    message.text(IPSET_ATTR_TYPENAME, proxy::to_string(type));
+    message.u8(IPSET_ATTR_REVISION, revision);
+    message.u8(IPSET_ATTR_FAMILY, kernel_family(set));
+    const std::size_t data = message.open(IPSET_ATTR_DATA);
+    if (type == SetType::BitmapPort) {
+        message.be16(IPSET_ATTR_PORT | kNetOrder, 0);
+        message.be16(IPSET_ATTR_PORT_TO | kNetOrder, 65535);
+    } else {
+        message.be32(IPSET_ATTR_MAXELEM | kNetOrder, kMaxElements);
+    }
+    message.close(data);
+    return message.take();
+}
+
+Bytes destroy(std::string_view name) {
+    MessageWriter message = begin(IPSET_CMD_DESTROY);
+    message.text(IPSET_ATTR_SETNAME, name);
+    return message.take();
+}
+
+Bytes add(std::string_view name, SetId set, const SetEntry& entry) {
+    return entry_message(IPSET_CMD_ADD, name, set, entry);
+}
+
+Bytes del(std::string_view name, SetId set, const SetEntry& entry) {
+    return entry_message(IPSET_CMD_DEL, name, set, entry);
+}
+
+Bytes list(std::string_view name) {
+    MessageWriter message = begin(IPSET_CMD_LIST, NLM_F_DUMP);
+    message.text(IPSET_ATTR_SETNAME, name);
+    return message.take();
+}
+
+std::vector<SetEntry> decode_members(ByteView payload, SetId set) {
+    std::vector<SetEntry> members;
+    const Attributes list = Attributes(payload, sizeof(nfgenmsg)).nested(IPSET_ATTR_ADT);
+    for (const auto& [type, value] : list.all()) {
+        SetEntry entry;
+        if (type == IPSET_ATTR_DATA &&
+            read_entry(Attributes(value), proxy::set_type(set.name), entry)) {
+            members.push_back(entry);
+        }
+    }
+    return members;
+}
+
+std::string describe_error(int error) {
+    switch (error) {
+        case IPSET_ERR_PROTOCOL:
+            return "the kernel does not speak this ipset protocol";
+        case IPSET_ERR_FIND_TYPE:
+            return "the kernel lacks the set type (modprobe ip_set_hash_ipport and the like)";
+        case IPSET_ERR_BUSY:
+            return "the set is in use";
+        case IPSET_ERR_TYPE_MISMATCH:
+            return "a set of this name and another type exists";
+        case IPSET_ERR_HASH_FULL:
+            return "the set is full";
+        default:
+            return std::strerror(error);
+    }
+}
+
+}  // namespace steelyard::netlink::ipset
