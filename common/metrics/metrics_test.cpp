@@ -1,0 +1,51 @@
+#include "common/metrics/metrics.hpp"
+
+#include <gmock/gmock.h>
+
+namespace steelyard::metrics {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(MetricsTest, TextHoldsHelpTypeAndValue) {
+    Registry registry;
+    registry.gauge("metallb_x_total", "What x is.").set({{"pool", "a"}}, 3);
+
+    EXPECT_EQ(
+        registry.text(),
+        "# HELP metallb_x_total What x is.\n# TYPE metallb_x_total gauge\n"
+        "metallb_x_total{pool=\"a\"} 3\n"
+    );
+}
+
+TEST(MetricsTest, CounterAddsUp) {
+    Registry registry;
+    registry.counter("metallb_c_total", "C.").add();
+    registry.counter("metallb_c_total", "C.").add(2);
+
+    EXPECT_THAT(registry.text(), HasSubstr("\nmetallb_c_total 3\n"));
+}
+
+TEST(MetricsTest, ReplaceForgetsWhatIsGone) {
+    Registry registry;
+    GaugeFamily& family = registry.gauge("metallb_x_total", "X.");
+    family.replace({{{{"pool", "a"}}, 1}, {{{"pool", "b"}}, 2}});
+    family.replace({{{{"pool", "b"}}, 5}});
+
+    EXPECT_THAT(registry.text(), HasSubstr("metallb_x_total{pool=\"b\"} 5"));
+    EXPECT_THAT(registry.text(), Not(HasSubstr("pool=\"a\"")));
+}
+
+TEST(MetricsTest, RemovedSampleStartsAgainFromItsNextValue) {
+    Registry registry;
+    CounterFamily& family = registry.counter("metallb_c_total", "C.");
+    family.add({{"ip", "10.0.0.1"}}, 4);
+    family.remove({{"ip", "10.0.0.1"}});
+    family.add({{"ip", "10.0.0.1"}}, 1);
+
+    EXPECT_THAT(registry.text(), HasSubstr("metallb_c_total{ip=\"10.0.0.1\"} 1"));
+}
+
+}  // namespace
+}  // namespace steelyard::metrics
