@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+// What the controller is told on its command line and in its environment: MetalLB's names and
+// defaults. A flag wins over its variable. Nothing here reads a file or the environment by itself.
+namespace steelyard::controller {
+
+struct Options {
+    std::string ns;          // where the metallb.io objects live; "": that of our own pod
+    std::string kubeconfig;  // "": in-cluster configuration
+    std::string log_level = "info";
+    std::string load_balancer_class;     // "": Services without a class
+    std::uint16_t metrics_port = 9120;   // 0: off
+    std::uint16_t health_port = 17472;   // 0: off
+    std::string pod_name;                // host name in our Events
+    std::string memberlist_secret_name;  // "": make no Secret
+    std::string deployment;              // owner of that Secret; "": none
+};
+
+// What parsing came to: options to run with, or text to print and leave with.
+struct Parsed {
+    std::optional<Options> options;
+    std::string output;  // help or version (exit 0), or one line of error (exit 2)
+    int exit_status = 0;
+};
+
+// Looks up an environment variable; nullptr when unset.
+using Environment = const char* (*)(const char* name);
+
+[[nodiscard]] Parsed parse_options(
+    const std::vector<std::string>& arguments, Environment environment
+);
+
+}  // namespace steelyard::controller

@@ -1,0 +1,79 @@
+#include "controller/app/options.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cstring>
+
+namespace steelyard::controller {
+namespace {
+
+using testing::HasSubstr;
+
+const char* no_environment(const char*) {
+    return nullptr;
+}
+
+const char* pod_environment(const char* name) {
+    if (std::strcmp(name, "METALLB_NAMESPACE") == 0) {
+        return "from-env";
+    }
+    return std::strcmp(name, "METALLB_ML_SECRET_NAME") == 0 ? "memberlist" : nullptr;
+}
+
+TEST(OptionsTest, DefaultsAreMetalLbs) {
+    const Parsed parsed = parse_options({}, no_environment);
+
+    ASSERT_TRUE(parsed.options);
+    EXPECT_EQ(parsed.options->metrics_port, 9120);
+    EXPECT_EQ(parsed.options->health_port, 17472);
+    EXPECT_EQ(parsed.options->log_level, "info");
+    EXPECT_EQ(parsed.options->load_balancer_class, "");
+}
+
+TEST(OptionsTest, EnvironmentFillsWhatNoFlagSets) {
+    const Parsed parsed = parse_options({"--namespace=flag"}, pod_environment);
+
+    ASSERT_TRUE(parsed.options);
+    EXPECT_EQ(parsed.options->ns, "flag");
+    EXPECT_EQ(parsed.options->memberlist_secret_name, "memberlist");
+}
+
+TEST(OptionsTest, HelpAndVersionExitZero) {
+    EXPECT_EQ(parse_options({"--help"}, no_environment).exit_status, 0);
+    EXPECT_THAT(
+        parse_options({"--version"}, no_environment).output, HasSubstr("steelyard-controller")
+    );
+}
+
+struct BadArguments {
+    const char* name;
+    const char* argument;
+    const char* says;
+};
+
+class BadArgumentsTest : public testing::TestWithParam<BadArguments> {};
+
+TEST_P(BadArgumentsTest, AreRefusedInOneLineWithExitTwo) {
+    const Parsed parsed = parse_options({GetParam().argument}, no_environment);
+
+    EXPECT_FALSE(parsed.options);
+    EXPECT_EQ(parsed.exit_status, 2);
+    EXPECT_THAT(parsed.output, HasSubstr(GetParam().says));
+    EXPECT_EQ(std::count(parsed.output.begin(), parsed.output.end(), '\n'), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Options,
+    BadArgumentsTest,
+    testing::Values(
+        BadArguments{"unknown_flag", "--frobnicate", "--frobnicate"},
+        BadArguments{"port_text", "--port=http", "--port: \"http\" is not a port"},
+        BadArguments{"port_range", "--health-probe-port=65536", "\"65536\" is not a port"},
+        BadArguments{"level", "--log-level=loud", "--log-level: \"loud\" is not a level"},
+        BadArguments{"positional", "stray", "stray"}
+    ),
+    [](const auto& param) { return param.param.name; }
+);
+
+}  // namespace
+}  // namespace steelyard::controller
