@@ -75,6 +75,14 @@ void Membership::push_pull(Instant now, Actions& out) {
     if (!peers.empty()) {
         open_push_pull(peers.front()->address, false, now, out);
     }
+    // One of the dead too: after a partition both sides are dead to each other, and nobody else
+    // would ever ask again.
+    const auto dead = table_.pick(1, rng_, [](const Member& member) {
+        return member.state == MemberState::Dead;
+    });
+    if (!dead.empty()) {
+        open_push_pull(dead.front()->address, true, now, out);
+    }
 }
 
 std::optional<StreamId> Membership::on_stream_accepted(const net::Endpoint& from) {
