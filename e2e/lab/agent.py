@@ -1,0 +1,241 @@
+"""The program that runs the lab inside the guest: machines, API server, kubelets, controllers, and the
+requests that come over the serial line.
+
+Settings come from /run/job/settings.json (made by `lab up`), which is on the host, as are the logs under
+/run/job/logs: they outlive a guest that crashes.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import termios
+import traceback
+import tty
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+
+import processes  # noqa: E402
+import topology as shape  # noqa: E402
+from api import Api, ApiError  # noqa: E402
+from controllers import Controllers  # noqa: E402
+from kubelet import Kubelet  # noqa: E402
+from machines import CGROUPS, Machines  # noqa: E402
+from mux import Mux  # noqa: E402
+from podspec import Images  # noqa: E402
+
+JOB = Path("/run/job")
+LAB = Path("/run/lab")
+LINE = "/dev/ttyS2"
+KUBECONFIG = str(LAB / "kubeconfig")
+API_SERVER_SECONDS = 30
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LEGACY = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+
+
+def prepare_root(images):
+    """Makes the guest's root (an overlay) look like a node's: modules, legacy iptables, the images' files."""
+    version = os.uname().release
+    Path("/usr/lib/modules").mkdir(exist_ok=True)
+    if not Path(f"/usr/lib/modules/{version}").exists():
+        os.symlink(f"/usr/lib/uml/modules/{version}", f"/usr/lib/modules/{version}")
+    for name in LEGACY:  # this kernel has no nftables NAT, so iptables must not be the nft flavour
+        link = Path("/usr/local/sbin") / name
+        link.unlink(missing_ok=True)
+        link.symlink_to("/usr/sbin/xtables-legacy-multi")
+    for path, source in images.files().items():
+        if Path(source).exists():
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch()
+            # Bound, not linked: a container's user may not be able to walk to the build tree.
+            subprocess.run(["mount", "--bind", source, path], check=True)
+
+
+class Agent:
+    """Everything in the guest."""
+
+    def __init__(self, settings):
+        self.settings = settings
+        self.topology = shape.parse(settings["topology"])
+        self.images = Images(settings["images"], settings["build"], settings["source"])
+        self.machines = Machines(self.topology, f"{settings['build']}/e2e/lab/sylab-enter")
+        self.kubelets = {}
+        self.controllers = None
+        self.api_server = None
+        operations = {name: getattr(self, f"operation_{name}")
+                      for name in ("kill", "restore", "partition", "heal", "status")}
+        line = os.open(LINE, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(line, termios.TCSANOW)
+        self.mux = Mux(line, operations, self.command)
+        (JOB / "logs").mkdir(exist_ok=True)
+
+    async def run(self):
+        """Builds the lab, tells whether that worked, and serves until the power goes."""
+        try:
+            await self.build()
+            self.mux.event(event="ready")
+        except Exception as error:  # told to `lab up`, which ends the guest
+            traceback.print_exc()
+            self.mux.event(event="failed", error=str(error) or repr(error))
+        await asyncio.Event().wait()
+
+    async def build(self):
+        """Network first, then (unless only machines are wanted) the cluster on it."""
+        self.progress("network: " + ", ".join(self.topology.names()))
+        LAB.mkdir(exist_ok=True)
+        prepare_root(self.images)
+        await self.machines.build()
+        if not self.settings["cluster"]:
+            return
+        self.progress("API server")
+        api = await self.start_api_server()
+        self.progress("nodes: " + ", ".join(node.name for node in self.topology.nodes))
+        await self.start_cluster(api)
+
+    def progress(self, text):
+        """One line for whoever waits for the lab."""
+        print(text, flush=True)
+        self.mux.event(event="progress", text=text)
+
+    async def start_api_server(self):
+        """Starts it on the control plane; returns a client."""
+        program = f"{self.settings['build']}/e2e/apiserver/steelyard-apiserver"
+        address = self.topology.host(shape.CONTROL_PLANE).address
+        state = LAB / "apiserver"
+        argv = [*self.machines.enter(shape.CONTROL_PLANE), program,
+                *[word.format(address=address, state=state) for word in self.settings["apiserver"]]]
+        with open(JOB / "logs" / "apiserver.log", "ab") as log:
+            self.api_server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        for _ in range(API_SERVER_SECONDS * 10):
+            if self.api_server.poll() is not None:
+                text = (JOB / "logs" / "apiserver.log").read_text(errors="replace")
+                raise processes.CommandFailed(f"the API server ended: {text[-500:]}")
+            try:
+                api = await self.connect(state)
+                await api.request("GET", "/readyz")
+                return api
+            except (OSError, ApiError, TimeoutError, processes.CommandFailed, ValueError):
+                await asyncio.sleep(0.1)
+        raise processes.CommandFailed(f"the API server is not ready after {API_SERVER_SECONDS} s; see apiserver.log")
+
+    async def connect(self, state):
+        """A client from the kubeconfig that the API server has written."""
+        os.stat(state / "kubeconfig")
+        text = await processes.run("kubectl", "config", "view", "--raw", "-o", "json",
+                                   f"--kubeconfig={state / 'kubeconfig'}")
+        if not Path(KUBECONFIG).exists():
+            os.symlink(state / "kubeconfig", KUBECONFIG)
+        return Api.from_kubeconfig(json.loads(text), shape.CONTROL_PLANE)
+
+    async def start_cluster(self, api):
+        """Nodes join, controllers run; returns when every node is Ready."""
+        for name in ("default", "kube-system", "kube-node-lease"):
+            await self.ensure(api, "/api/v1/namespaces",
+                              {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        await self.publish_api_server(api)
+        self.controllers = Controllers(api)
+        await self.controllers.start()
+        service_address = str(self.topology.services[1])
+        settings = {"ca": self.certificate_authority(), "logs": str(JOB / "logs"), "service_variables": {
+            "KUBERNETES_SERVICE_HOST": service_address, "KUBERNETES_SERVICE_PORT": "443",
+            "KUBERNETES_SERVICE_PORT_HTTPS": "443", "KUBERNETES_PORT": f"tcp://{service_address}:443"}}
+        for node in self.topology.nodes:
+            kubelet = Kubelet(node, self.machines, api, self.controllers.informers["pods"], self.images, settings)
+            self.kubelets[node.name] = self.controllers.kubelets[node.name] = kubelet
+            kubelet.start()
+        while not all(kubelet.in_touch for kubelet in self.kubelets.values()):
+            await asyncio.sleep(0.05)
+
+    def certificate_authority(self):
+        """What pods get as ca.crt."""
+        return (LAB / "apiserver" / "ca.crt").read_bytes()
+
+    @staticmethod
+    async def ensure(api, path, item):
+        """Creates an object unless it is there."""
+        try:
+            await api.request("POST", path, item)
+        except ApiError as error:
+            if error.code != 409:
+                raise
+
+    async def publish_api_server(self, api):
+        """The Service `kubernetes` and its endpoint, which in a real cluster the API server keeps."""
+        address = self.topology.host(shape.CONTROL_PLANE).address
+        port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}
+        await self.ensure(api, "/api/v1/namespaces/default/services", {
+            "apiVersion": "v1", "kind": "Service", "metadata": {
+                "name": "kubernetes", "namespace": "default",
+                "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {"clusterIP": str(self.topology.services[1]), "type": "ClusterIP", "ports": [port]}})
+        await self.ensure(api, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {"name": "kubernetes", "namespace": "default",
+                         "labels": {"kubernetes.io/service-name": "kubernetes"}},
+            "endpoints": [{"addresses": [str(address)], "conditions": {"ready": True}}],
+            "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}]})
+
+    # --- requests
+
+    def command(self, request):
+        """What an `exec` request runs: on a machine, in a pod (pod/NAME), or on the switch (no node)."""
+        node = request.get("node")
+        env = {"PATH": PATH, "HOME": str(LAB / "home"), "KUBECONFIG": KUBECONFIG, "LANG": "C.UTF-8",
+               "TMPDIR": "/run/tmp", "PS1": f"{node}:\\w# ", **request.get("env", {})}
+        prefix = self.pod_prefix(node[4:]) if node and node.startswith("pod/") else self.machines.enter(node)
+        if request.get("cwd") and prefix:
+            prefix = [*prefix[:-1], "--chdir", request["cwd"], "--"]
+        if not request.get("argv"):
+            raise ValueError("no command")
+        return [*prefix, *request["argv"]], env
+
+    def pod_prefix(self, name):
+        """Enters a running pod's namespaces."""
+        for kubelet in self.kubelets.values():
+            try:
+                worker, process = kubelet.running(name)
+            except LookupError:
+                continue
+            return [self.machines.enter_program, "--net", f"/proc/{process.pid}/ns/net",
+                    "--mnt", f"/proc/{process.pid}/ns/mnt", "--cgroup", str(worker.cgroup / worker.main[0].name), "--"]
+        raise LookupError(f"no running pod {name}")
+
+    async def operation_kill(self, node):
+        """Power loss of a node; answers with the guest's uptime clock."""
+        await self.machines.kill_node(node)
+        if node in self.kubelets:
+            self.kubelets[node].crash()
+
+    async def operation_restore(self, node):
+        """The node boots."""
+        await self.machines.restore_node(node)
+        if node in self.kubelets:
+            self.kubelets[node].start()
+
+    async def operation_partition(self, one, other):
+        """Two machines no longer hear each other."""
+        await self.machines.partition(one, other)
+
+    async def operation_heal(self):
+        """All do again."""
+        await self.machines.heal()
+
+    async def operation_status(self):
+        """What is on."""
+        return {"nodes": {node.name: "on" if self.machines.is_on(node.name) else "off" for node in self.topology.nodes},
+                "machines": self.topology.names(),
+                "pods": sorted(f"{worker.pod['metadata']['namespace']}/{worker.pod['metadata']['name']} on {name}"
+                               for name, kubelet in self.kubelets.items() for worker in kubelet.workers.values())}
+
+
+async def main():
+    settings = json.loads((JOB / "settings.json").read_text(encoding="utf-8"))
+    (LAB / "home").mkdir(parents=True, exist_ok=True)
+    await Agent(settings).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

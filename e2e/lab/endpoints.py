@@ -1,0 +1,96 @@
+"""Services with selectors and their pods -> EndpointSlices, as the EndpointSlice controller makes them.
+
+Pure. One IPv4 slice per Service and set of ports; the lab's Services are small.
+"""
+
+import hashlib
+import json
+
+MANAGED_BY = "endpointslice-controller.k8s.io"
+
+
+def condition(item, kind):
+    """Whether a condition of an object's status is True."""
+    return any(entry["type"] == kind and entry["status"] == "True"
+               for entry in item.get("status", {}).get("conditions", []))
+
+
+def selects(selector, labels):
+    """Whether a plain equality selector matches; an empty one matches nothing."""
+    return bool(selector) and all(labels.get(name) == value for name, value in selector.items())
+
+
+def is_over(pod):
+    """Whether a pod has ended for good."""
+    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+
+
+def endpoint(pod, publish_not_ready):
+    """The endpoint of one pod that has an address."""
+    terminating = "deletionTimestamp" in pod["metadata"]
+    serving = condition(pod, "Ready")
+    return {
+        "addresses": [pod["status"]["podIP"]],
+        "conditions": {"ready": publish_not_ready or (serving and not terminating),
+                       "serving": serving or publish_not_ready, "terminating": terminating},
+        "nodeName": pod["spec"]["nodeName"],
+        "targetRef": {"kind": "Pod", "namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"],
+                      "uid": pod["metadata"]["uid"]},
+    }
+
+
+def resolve_ports(service, pod):
+    """The slice's ports for a pod, or None when a named target port is not one of the pod's."""
+    ports = []
+    for port in service["spec"].get("ports", []):
+        target = port.get("targetPort", port["port"])
+        if isinstance(target, str) and not target.isdigit():
+            numbers = [entry["containerPort"] for container in pod["spec"]["containers"]
+                       for entry in container.get("ports", []) if entry.get("name") == target]
+            if not numbers:
+                return None
+            target = numbers[0]
+        ports.append({"name": port.get("name", ""), "port": int(target), "protocol": port.get("protocol", "TCP")})
+    return ports
+
+
+def slices_of(service, pods):
+    """name -> EndpointSlice wanted for a Service; {} when it has no selector."""
+    spec, meta = service["spec"], service["metadata"]
+    if not spec.get("selector") or spec.get("type") == "ExternalName":
+        return {}
+    groups = {}
+    for pod in sorted(pods, key=lambda pod: pod["metadata"]["name"]):
+        if (pod["metadata"]["namespace"] != meta["namespace"] or is_over(pod)
+                or not pod.get("status", {}).get("podIP") or not pod["spec"].get("nodeName")
+                or not selects(spec["selector"], pod["metadata"].get("labels", {}))):
+            continue
+        ports = resolve_ports(service, pod)
+        if ports is not None:
+            groups.setdefault(json.dumps(ports), []).append(
+                endpoint(pod, bool(spec.get("publishNotReadyAddresses"))))
+    if not groups:
+        groups[json.dumps(resolve_ports(service, {"spec": {"containers": []}}) or [])] = []
+    return {name: item for name, item in (_slice(service, json.loads(ports), endpoints)
+                                          for ports, endpoints in groups.items())}
+
+
+def _slice(service, ports, endpoints):
+    meta = service["metadata"]
+    suffix = hashlib.sha1(f"{meta['uid']}{ports}".encode()).hexdigest()[:5]
+    name = f"{meta['name']}-{suffix}"
+    return name, {
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "metadata": {
+            "name": name, "namespace": meta["namespace"],
+            "labels": {"kubernetes.io/service-name": meta["name"],
+                       "endpointslice.kubernetes.io/managed-by": MANAGED_BY},
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": meta["name"], "uid": meta["uid"],
+                                 "controller": True, "blockOwnerDeletion": True}]},
+        "endpoints": endpoints, "ports": ports}
+
+
+def differs(wanted, known):
+    """Whether a slice has to be written."""
+    return any(wanted[field] != known.get(field, []) for field in ("endpoints", "ports")) \
+        or wanted["metadata"]["labels"].items() - known["metadata"].get("labels", {}).items()
