@@ -82,6 +82,9 @@ public:
               "-j DROP"}}
         );
         table.chains.push_back(ipvs_filter());
+        // kube-proxy's rules for single addresses live here; ours are in mangle. Empty, so that
+        // taking over from it leaves none behind.
+        table.chains.push_back({chain("IPVS-OUT-FILTER"), {}});
         table.jumps = {
             {"INPUT", chain("IPVS-FILTER")},
             {"INPUT", chain("PROXY-FIREWALL")},

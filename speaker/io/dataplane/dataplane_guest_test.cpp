@@ -226,6 +226,57 @@ TEST_F(DataplaneTest, ARemovedTcpServerDrainsBeforeItGoes) {
     EXPECT_THAT(output_of("ipvsadm -Sn"), Not(HasSubstr("10.244.2.2")));
 }
 
+TEST_F(DataplaneTest, MaintainingEndsDrainsAndAudits) {
+    context_.config.drain_grace = std::chrono::milliseconds{50};
+    restart();
+    put(service("web", {"10.96.0.10"}, ""));
+    put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
+    start();
+    apply();
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    apply();
+    std::vector<std::size_t> reported;
+    rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
+    const auto on_report = [&](const Result<Report>& report) {
+        reported.push_back(checked(report).ops);
+        if (reported.size() == 2) {
+            tasks.cancel();
+        }
+    };
+    tasks.spawn("maintain", dataplane_->maintain(std::chrono::seconds{2}, on_report));
+
+    ioc_.restart();
+    ioc_.run();
+
+    EXPECT_THAT(reported, ElementsAre(1U, 0U));  // the drained one goes; nothing to repair
+    EXPECT_THAT(output_of("ipvsadm -Sn"), Not(HasSubstr("10.244.2.2")));
+}
+
+TEST_F(DataplaneTest, TakingOverFromAStoppedKubeProxyKeepsWhatItProgrammed) {
+    sh("ip link add kube-ipvs0 type dummy && ip addr add 10.96.0.10/32 dev kube-ipvs0 && "
+       "ipvsadm -A -t 10.96.0.10:80 -s rr && ipvsadm -a -t 10.96.0.10:80 -r 10.244.1.2:8080 -m && "
+       "ipset create KUBE-CLUSTER-IP hash:ip,port hashsize 1024 maxelem 65536 && "
+       "ipset add KUBE-CLUSTER-IP 10.96.0.10,tcp:80 && ipset create KUBE-IPVS-IPS hash:ip && "
+       "ipset add KUBE-IPVS-IPS 10.96.0.10 && "
+       "ipset create KUBE-LOOP-BACK hash:ip,port,ip && "
+       "ipset add KUBE-LOOP-BACK 10.244.1.2,tcp:8080,10.244.1.2 && "
+       "iptables-legacy -t nat -N KUBE-SERVICES && "
+       "iptables-legacy -t nat -A KUBE-SERVICES -j RETURN && "
+       "iptables-legacy -t nat -A PREROUTING -j KUBE-SERVICES");
+    put(service("web", {"10.96.0.10"}, ""));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+
+    start();
+
+    EXPECT_EQ(apply().ops, 0U);
+    const std::string nat = output_of("iptables-legacy-save -t nat");
+    EXPECT_THAT(nat, HasSubstr("--match-set KUBE-CLUSTER-IP"));
+    EXPECT_THAT(nat, Not(HasSubstr("-A KUBE-SERVICES -j RETURN")));
+    EXPECT_EQ(
+        output_of("iptables-legacy-save -t nat | grep -c 'PREROUTING -j KUBE-SERVICES'"), "1\n"
+    );
+}
+
 TEST_F(DataplaneTest, DeletingEverythingRestoresTheNode) {
     const auto state = [] {
         return output_of("ipvsadm -Ln; ipset list -n; ip -o link; iptables-legacy-save | grep KUBE"

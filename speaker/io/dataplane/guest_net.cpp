@@ -21,6 +21,9 @@
 namespace steelyard::dataplane::guest {
 namespace {
 
+// Until duplicate address detection has passed a link-local address, a forwarded packet waits for
+// its neighbour.
+constexpr std::string_view kNoDad = "echo 0 > /proc/sys/net/ipv6/conf/default/dad_transmits";
 constexpr int kWaitMilliseconds = 1000;
 
 sockaddr_in6 socket_address(std::string_view text, std::uint16_t port) {
@@ -62,14 +65,15 @@ std::string output_of(const std::string& command) {
 
 void enter_fresh_node() {
     SY_CHECK(::unshare(CLONE_NEWNET) == 0, std::strerror(errno));
-    sh("ip link set lo up");
+    sh("ip link set lo up && " + std::string(kNoDad));
 }
 
 Namespace::Namespace(std::string name, std::string node_address, std::string address)
     : name_(std::move(name)) {
-    sh("ip netns add " + name_ + " && ip link add " + name_ + " type veth peer name eth0 netns " +
-       name_ + " && ip link set " + name_ + " up && ip -n " + name_ + " link set lo up && ip -n " +
-       name_ + " link set eth0 up");
+    sh("ip netns add " + name_ + " && ip netns exec " + name_ + " sh -c '" + std::string(kNoDad) +
+       "' && ip link add " + name_ + " type veth peer name eth0 netns " + name_ +
+       " && ip link set " + name_ + " up && ip -n " + name_ + " link set lo up && ip -n " + name_ +
+       " link set eth0 up");
     add(node_address, address);
 }
 

@@ -5,6 +5,8 @@
 #include "speaker/io/netlink/link_table.hpp"
 #include "speaker/io/netlink/sysctl.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
@@ -25,6 +27,8 @@ using netlink::Reply;
 using proxy::KernelTables;
 using proxy::Op;
 using proxy::VirtualServerKey;
+
+constexpr std::size_t kDumpsPerTurn = 200;
 
 template <class... Fs>
 struct Overloaded : Fs... {
@@ -297,7 +301,11 @@ awaitable<Result<>> Kernel::read_servers(KernelTables& tables) {
     if (!services) {
         co_return services.error();
     }
+    std::size_t dumps = 0;
     for (const Reply& reply : *services) {
+        if (++dumps % kDumpsPerTurn == 0) {  // answers are there at once: let others run
+            co_await asio::post(executor_, kAwait);
+        }
         const auto service = ipvs::decode_service(reply.payload);
         if (!service || !owns(service->key, tables)) {
             continue;

@@ -2,6 +2,7 @@
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <linux/netlink.h>
@@ -229,6 +230,9 @@ awaitable<Result<BatchResult>> RequestSocket::batch(std::vector<Bytes> messages)
             co_return sent.error();
         }
         first = last;
+        if (first < messages.size()) {  // the answers were there at once: let others run
+            co_await asio::post(descriptor_.get_executor(), kAwait);
+        }
     }
     co_return result;
 }
