@@ -5,9 +5,14 @@
 #include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 // The driver against a real kernel's neighbour resolution on a veth.
@@ -21,6 +26,25 @@ using testing::Not;
 using testing::SizeIs;
 
 constexpr Duration kPatience = 10s;
+
+// Gives up the effective capability, as a pod without it would run, and takes it back.
+class WithoutNetRaw {
+public:
+    WithoutNetRaw() { set(false); }
+    ~WithoutNetRaw() { set(true); }
+    WithoutNetRaw(const WithoutNetRaw&) = delete;
+    WithoutNetRaw& operator=(const WithoutNetRaw&) = delete;
+
+private:
+    static void set(bool effective) {
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        __user_cap_data_struct sets[2]{};
+        ASSERT_EQ(::syscall(SYS_capget, &header, sets), 0);
+        const std::uint32_t bit = 1U << CAP_NET_RAW;
+        sets[0].effective = effective ? sets[0].effective | bit : sets[0].effective & ~bit;
+        ASSERT_EQ(::syscall(SYS_capset, &header, sets), 0);
+    }
+};
 
 class PacketDriverTest : public NetnsFixture {
 protected:
@@ -193,6 +217,26 @@ TEST_F(PacketDriverTest, AForeignClaimIsReported) {
     ASSERT_TRUE(reported);
     EXPECT_EQ(conflicts_[0].claimant, claimant);
     EXPECT_EQ(to_string(conflicts_[0].address), "10.9.0.100");
+}
+
+TEST_F(PacketDriverTest, WithoutCapNetRawItSaysSoOnce) {
+    driver_->set_interfaces({});
+    net::Interface second = node_interface();
+    second.index += 1;
+    {
+        const WithoutNetRaw scope;
+        driver_->set_interfaces({node_interface(), second});
+        driver_->set_interfaces({node_interface(), second});
+    }
+
+    EXPECT_THAT(
+        std::exchange(errors_, {}), testing::ElementsAre(HasSubstr("the process lacks CAP_NET_RAW"))
+    );
+
+    announce({"10.9.0.100"});
+    driver_->set_interfaces({node_interface()});
+    resolve("10.9.0.100");
+    EXPECT_TRUE(client_learned("10.9.0.100"));
 }
 
 TEST_F(PacketDriverTest, JoinsTheSolicitedNodeGroupWithTheKernel) {
