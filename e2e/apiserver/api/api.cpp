@@ -293,6 +293,12 @@ Outcome<ApiReply> Api::dispatch(Call& call) {
     if (token) {
         return call.verb == "create" ? issue_token(call) : Outcome<ApiReply>(method_not_allowed());
     }
+    const std::string resource = call.kind->resource();
+    const bool scalable = resource == "deployments.apps" || resource == "replicasets.apps";
+    if (scalable && route.subresource == "scale") {
+        const bool fits = call.verb == "get" || call.verb == "update" || call.verb == "patch";
+        return fits ? scale(call) : Outcome<ApiReply>(method_not_allowed());
+    }
     if (!route.subresource.empty() && (!call.status() || !call.version->has_status ||
                                        call.verb == "create" || call.verb == "delete")) {
         return page_not_found();

@@ -87,6 +87,7 @@ private:
     Outcome<ApiReply> patch(Call& call);
     Outcome<ApiReply> remove(Call& call);
     Outcome<ApiReply> remove_collection(Call& call);
+    Outcome<ApiReply> scale(Call& call);
     Outcome<ApiReply> issue_token(Call& call);
     Outcome<ApiReply> review_access(Call& call);
 

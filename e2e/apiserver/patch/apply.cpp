@@ -153,6 +153,48 @@ void remove_fields(Json& value, const Json& fields, FieldPath& path, const ListR
     }
 }
 
+// Leaves of after whose value is not the one before.
+void changed_fields(
+    const Json& before, const Json& after, FieldPath& path, const ListRules& rules, Json& out
+) {
+    if (after.is_object()) {
+        for (const auto& [name, child] : after.items()) {
+            path.push_back(name);
+            const Json* old = member(before, name);
+            if (old == nullptr) {
+                out["f:" + name] = set_of(child, path, rules);
+            } else if (*old != child) {
+                Json inner = Json::object();
+                changed_fields(*old, child, path, rules, inner);
+                out["f:" + name] = std::move(inner);
+            }
+            path.pop_back();
+        }
+        return;
+    }
+    if (!after.is_array() || !before.is_array()) {
+        return;
+    }
+    const ListRule rule = rules(path);
+    if (rule.type == ListType::Atomic) {
+        return;
+    }
+    for (const Json& element : after) {
+        const std::string key = list_key(element, rule);
+        const auto old = std::find_if(before.begin(), before.end(), [&](const Json& candidate) {
+            return list_key(candidate, rule) == key;
+        });
+        if (old == before.end()) {
+            out[key] = set_of(element, path, rules);
+            out[key]["."] = Json::object();
+        } else if (*old != element) {
+            Json inner = Json::object();
+            changed_fields(*old, element, path, rules, inner);
+            out[key] = std::move(inner);
+        }
+    }
+}
+
 struct ConflictSearch {
     const ListRules& rules;
     const std::string& manager;
@@ -272,7 +314,9 @@ ApplyOutcome server_side_apply(
         const std::string manager = text_at(entry, "manager");
         std::vector<ApplyConflict> found;
         ConflictSearch search{rules, manager, found};
-        search.walk(fields, &live, without_server_fields(wanted), path, "");
+        if (!fields.empty()) {
+            search.walk(fields, &live, without_server_fields(wanted), path, "");
+        }
         if (!found.empty() && request.force) {
             entry["fieldsV1"] = difference(fields, own_set);
         } else {
@@ -304,23 +348,20 @@ void record_update(
     if (old_entries.empty()) {
         return;
     }
-    // What is new or has another value now: leaves of the new set whose value differs.
+    // What is new or has another value now belongs to whoever sent it; what is gone to nobody.
     FieldPath path;
-    std::vector<ApplyConflict> changed;
     const Json new_set = field_set(after, rules);
-    const Json old_set = field_set(before, rules);
+    const Json gone = difference(field_set(before, rules), new_set);
+    Json taken = Json::object();
+    changed_fields(without_server_fields(before), without_server_fields(after), path, rules, taken);
     Json managers = Json::array();
-    Json taken = difference(new_set, old_set);
     for (Json entry : old_entries) {
         const Json& fields = object_at(entry, "fieldsV1");
         if (is_own(entry, request, "Update")) {
-            taken = set_union(fields, taken);
+            taken = set_union(difference(fields, gone), taken);
             continue;
         }
-        Json kept = Json::object();
-        const Json gone = difference(old_set, new_set);
-        kept = difference(fields, gone);
-        entry["fieldsV1"] = std::move(kept);
+        entry["fieldsV1"] = difference(difference(fields, gone), taken);
         managers.push_back(std::move(entry));
     }
     if (!taken.empty()) {

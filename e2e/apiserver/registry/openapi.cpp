@@ -8,7 +8,7 @@ namespace steelyard::apiserver {
 
 namespace {
 
-constexpr const char* kProtobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+constexpr const char* kProtobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 bool wants_protobuf(const std::string& path, const std::string& accept) {
     return path == "/openapi/v2" && accept.find("proto-openapi") != std::string::npos;
@@ -207,6 +207,7 @@ std::string openapi_document(
 }
 
 std::string openapi_content_type(const std::string& path, const std::string& accept) {
+    // Named with a dot: the @ of the request is not allowed in a media type.
     return wants_protobuf(path, accept) ? kProtobuf : "application/json";
 }
 

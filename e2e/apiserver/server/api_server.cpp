@@ -1,6 +1,7 @@
 #include "e2e/apiserver/server/api_server.hpp"
 
 #include "common/rt/sleep.hpp"
+#include "e2e/apiserver/protobuf/protobuf.hpp"
 #include "e2e/apiserver/server/yaml.hpp"
 
 namespace steelyard::apiserver {
@@ -38,6 +39,25 @@ Response fault_response(const FaultRule& rule) {
 
 bool open_to_everyone(const std::string& path) {
     return path == "/healthz" || path == "/readyz" || path == "/livez" || path == "/version";
+}
+
+// The API core reads JSON; YAML and protobuf bodies become that here.
+Outcome<> to_json_body(Request& request) {
+    const std::string_view type = request.header("Content-Type");
+    Result<Json> converted = Json();
+    if (type.starts_with(kProtobufBody)) {
+        converted = protobuf_to_json(request.body);
+    } else if (type.find("yaml") != std::string_view::npos && parse_json(request.body).is_discarded()) {
+        converted = yaml_to_json(request.body);
+    } else {
+        return {};
+    }
+    if (!converted) {
+        return is(converted.error(), Errc::Unsupported) ? unsupported_media_type(std::string(type))
+                                                        : bad_request(converted.error().context);
+    }
+    request.body = dump(*converted);
+    return {};
 }
 
 ApiRequest to_api(Request request, User user) {
@@ -184,13 +204,9 @@ awaitable<Response> ApiServer::answer(Request request) {
             co_return fault_response(*fault);
         }
     }
-    if (request.header("Content-Type").find("yaml") != std::string_view::npos &&
-        parse_json(request.body).is_discarded()) {
-        auto converted = yaml_to_json(request.body);
-        if (!converted) {
-            co_return failure_response(bad_request(converted.error().context));
-        }
-        request.body = dump(*converted);
+    auto readable = to_json_body(request);
+    if (!readable) {
+        co_return failure_response(readable.error());
     }
     co_return to_response(call(to_api(std::move(request), std::move(*user))));
 }
