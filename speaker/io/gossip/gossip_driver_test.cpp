@@ -119,6 +119,20 @@ TEST_F(GossipDriverTest, LeavingIsSeenAsLeaving) {
     EXPECT_FALSE(has(a, "failed b"));
 }
 
+TEST_F(GossipDriverTest, IPv6WorksTheSame) {
+    GossipDriver::Options first = options("a");
+    GossipDriver::Options second = options("b");
+    first.bind = second.bind = net::IpAddress::parse("::1").value();
+    if (!GossipDriver::create(ioc_.get_executor(), first, {})) {
+        GTEST_SKIP() << "no IPv6 loopback here";
+    }
+    Node& a = start(first);
+    Node& b = start(second);
+    b.driver->set_peers({a.driver->address()});
+
+    EXPECT_TRUE(run_until([&] { return has(a, "joined b") && has(b, "joined a"); }));
+}
+
 TEST_F(GossipDriverTest, NewMetaReachesTheOthers) {
     Node& a = start(options("a"));
     Node& b = start(options("b"));
