@@ -43,7 +43,9 @@ public:
     // Makes the kernel equal to `tables`. The first call adopts what it finds; later ones write
     // only what changed. Failed operations are listed, the rest is done.
     virtual awaitable<Result<Report>> apply(std::shared_ptr<const proxy::Tables> tables) = 0;
-    // Reads the whole kernel state again and repairs what somebody else changed.
+    // Reads the whole kernel state again and repairs what somebody else changed. Before the first
+    // apply() it only reports what a former run left serving: with the API server away at start,
+    // that is what keeps being announced.
     virtual awaitable<Result<Report>> audit() = 0;
     // Ends expired drains and audits every `audit_interval`, reporting each, until cancelled.
     virtual awaitable<void> maintain(Duration audit_interval, OnReport on_report) = 0;

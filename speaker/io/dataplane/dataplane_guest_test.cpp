@@ -187,6 +187,43 @@ TEST_F(DataplaneTest, AnAuditRepairsWhatSomebodyElseChanged) {
     EXPECT_EQ(audit().ops, 0U);
 }
 
+TEST_F(DataplaneTest, BeforeTheFirstApplyAnAuditOnlyReportsWhatServes) {
+    put(service("web", {"10.96.0.10"}, "192.0.2.1"));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    apply();
+    const std::string before = kernel_state();
+
+    restart();
+    start();
+    const Report found = audit();
+
+    EXPECT_EQ(found.ops, 0U);
+    EXPECT_THAT(found.servable, ElementsAre(ip("10.96.0.10"), ip("192.0.2.1")));
+    EXPECT_EQ(kernel_state(), before);
+
+    planner_->set_service({"default", "web"}, nullptr);  // deleted while nobody looked
+    apply();
+    EXPECT_THAT(output_of("ipvsadm -Sn"), IsEmpty());
+}
+
+TEST_F(DataplaneTest, AChangeOnTopOfUnseenDriftIsSortedOutAtOnce) {
+    put(service("web", {"10.96.0.10"}, ""));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    apply();
+    sh("ipvsadm -D -t 10.96.0.10:80");
+
+    put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
+    apply();
+
+    EXPECT_EQ(
+        output_of("ipvsadm -Sn"),
+        "-A -t 10.96.0.10:80 -s rr\n-a -t 10.96.0.10:80 -r 10.244.1.2:8080 -m -w 1\n"
+        "-a -t 10.96.0.10:80 -r 10.244.2.2:8080 -m -w 1\n"
+    );
+}
+
 TEST_F(DataplaneTest, AThousandServicesTakeFewSendsAndOneEndpointOne) {
     for (unsigned i = 0; i < 1000; ++i) {
         const std::string name = "s" + std::to_string(i);

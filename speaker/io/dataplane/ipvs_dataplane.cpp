@@ -1,12 +1,26 @@
 #include "speaker/io/dataplane/ipvs_dataplane.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <utility>
 
 namespace steelyard::dataplane {
 namespace {
 
 using proxy::Op;
+
+constexpr auto kRetry = std::chrono::seconds{5};
+
+// A kernel booted without IPv6 has no ip6tables to speak of.
+std::vector<net::Family> families() {
+    std::vector<net::Family> present;
+    present.push_back(net::Family::V4);
+    if (std::filesystem::exists("/proc/net/if_inet6")) {
+        present.push_back(net::Family::V6);
+    }
+    return present;
+}
 
 Instant clock_now() {
     return std::chrono::steady_clock::now();
@@ -51,7 +65,7 @@ awaitable<Result<>> IpvsDataplane::start() {
 }
 
 awaitable<Result<>> IpvsDataplane::ensure_rules() {
-    for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+    for (const net::Family family : families()) {
         const auto rules = proxy::static_rules(config_, family);
         auto saved = co_await iptables_.save(family);
         if (!saved) {
@@ -74,6 +88,7 @@ awaitable<Result<Report>> IpvsDataplane::apply(std::shared_ptr<const proxy::Tabl
     }
     const auto mine = co_await turn();
     std::optional<proxy::Touched> touched = desired_.update(std::move(tables));
+    applied_ = true;
     co_return co_await reconcile(std::move(touched));
 }
 
@@ -83,6 +98,15 @@ awaitable<Result<Report>> IpvsDataplane::audit() {
     }
     const auto mine = co_await turn();
     synced_ = false;
+    if (!applied_) {  // what a former run left serves on until there is something to replace it
+        if (auto read = co_await resync(); !read) {
+            co_return read.error();
+        }
+        Report found;
+        found.servable = proxy::servable_addresses(observed_);
+        synced_ = false;  // so that the first apply compares everything
+        co_return found;
+    }
     // Rules are repaired after the sets they name are known to exist: reconcile() reads those.
     auto report = co_await reconcile(std::nullopt);
     if (!report) {
@@ -100,14 +124,35 @@ awaitable<Result<>> IpvsDataplane::resync() {
         co_return tables.error();
     }
     observed_ = std::move(*tables);
-    drains_.adopt(desired_.tables(), observed_, clock_now(), config_.drain_grace);
-    wake_.cancel();
+    if (applied_) {
+        drains_.adopt(desired_.tables(), observed_, clock_now(), config_.drain_grace);
+        wake_.cancel();
+    }
     synced_ = true;
     co_return Result<>();
 }
 
-// Without `touched`, or after a failure, everything is compared.
 awaitable<Result<Report>> IpvsDataplane::reconcile(std::optional<proxy::Touched> touched) {
+    Report report;
+    auto settled = co_await write(std::move(touched), report);
+    if (settled && !*settled) {  // once more, on what is really there
+        synced_ = false;
+        report.failures.clear();
+        settled = co_await write(std::nullopt, report);
+    }
+    if (!settled) {
+        synced_ = false;  // nobody knows how far the kernel got
+        co_return settled.error();
+    }
+    report.servable = proxy::servable_addresses(observed_);
+    co_return report;
+}
+
+// False when the kernel turned out to differ from the mirror. Without `touched`, or after a
+// failure, everything is compared.
+awaitable<Result<bool>> IpvsDataplane::write(
+    std::optional<proxy::Touched> touched, Report& report
+) {
     if (!synced_) {
         if (auto read = co_await resync(); !read) {
             co_return read.error();
@@ -120,23 +165,21 @@ awaitable<Result<Report>> IpvsDataplane::reconcile(std::optional<proxy::Touched>
     } else {
         ops = proxy::diff(desired_.tables(), observed_, drains_, clock_now());
     }
-    Report report;
-    if (!ops.empty()) {
-        auto outcome = co_await kernel_.execute(ops);
-        if (!outcome) {
-            synced_ = false;  // nobody knows how far the kernel got
-            co_return outcome.error();
-        }
-        record(ops, *outcome, report);
+    incomplete_ = false;
+    if (ops.empty()) {
+        co_return true;
     }
-    report.servable = proxy::servable_addresses(observed_);
-    co_return report;
+    auto outcome = co_await kernel_.execute(ops);
+    if (!outcome) {
+        co_return outcome.error();
+    }
+    record(ops, *outcome, report);
+    co_return !outcome->drifted;
 }
 
 void IpvsDataplane::record(const std::vector<Op>& ops, const Outcome& outcome, Report& report) {
     const Instant now = clock_now();
-    report.sends = outcome.sends;
-    incomplete_ = false;
+    report.sends += outcome.sends;
     for (std::size_t i = 0; i < ops.size(); ++i) {
         if (!outcome.failures[i].empty()) {
             report.failures.push_back(outcome.failures[i]);
@@ -159,7 +202,10 @@ awaitable<Result<Report>> IpvsDataplane::expire_drains() {
 awaitable<void> IpvsDataplane::maintain(Duration audit_interval, OnReport on_report) {
     Instant next_audit = clock_now() + audit_interval;
     for (;;) {
-        const auto drain = drains_.next_deadline();
+        if (applied_ && (incomplete_ || !synced_)) {
+            next_audit = std::min(next_audit, clock_now() + kRetry);
+        }
+        const auto drain = applied_ ? drains_.next_deadline() : std::nullopt;
         wake_.expires_at(std::min(next_audit, drain.value_or(next_audit)));
         co_await wake_.async_wait(kAwait);
         const Instant now = clock_now();
@@ -180,12 +226,13 @@ awaitable<Result<>> IpvsDataplane::cleanup() {
     }
     const auto mine = co_await turn();
     desired_.update(std::make_shared<const proxy::Tables>());
+    applied_ = true;
     synced_ = false;
     auto emptied = co_await reconcile(std::nullopt);
     if (!emptied) {
         co_return emptied.error();
     }
-    for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+    for (const net::Family family : families()) {
         auto saved = co_await iptables_.save(family);
         if (!saved) {
             co_return saved.error();

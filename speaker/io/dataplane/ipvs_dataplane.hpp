@@ -44,6 +44,7 @@ private:
     awaitable<Result<>> ensure_rules();
     awaitable<Result<>> resync();
     awaitable<Result<Report>> reconcile(std::optional<proxy::Touched> touched);
+    awaitable<Result<bool>> write(std::optional<proxy::Touched> touched, Report& report);
     awaitable<Result<Report>> expire_drains();
     void record(const std::vector<proxy::Op>& ops, const Outcome& outcome, Report& report);
 
@@ -54,7 +55,8 @@ private:
     proxy::Desired desired_;
     proxy::KernelTables observed_;
     proxy::Drains drains_;
-    bool synced_ = false;  // observed_ is what the kernel has
+    bool synced_ = false;   // observed_ is what the kernel has
+    bool applied_ = false;  // desired_ means something; before, nothing may be taken away
     // Some operation failed: look at everything next time, not only at what changed.
     bool incomplete_ = false;
     bool busy_ = false;

@@ -423,6 +423,8 @@ awaitable<Result<Outcome>> Kernel::execute(const std::vector<Op>& ops) {
         for (std::size_t i = first; i < last; ++i) {
             const int error = result->errors[i - first];
             if (error != 0 && !is_done(ops[i], error)) {
+                outcome.drifted =
+                    outcome.drifted || error == EEXIST || error == ENOENT || error == ESRCH;
                 outcome.failures[i] = to_string(ops[i]) + ": " + ipset::describe_error(error);
             }
         }

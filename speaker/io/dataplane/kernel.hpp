@@ -19,6 +19,8 @@ namespace steelyard::dataplane {
 struct Outcome {
     std::vector<std::string> failures;
     std::size_t sends = 0;
+    // Something was there that should not have been, or the other way round: read it all again.
+    bool drifted = false;
 };
 
 class Kernel {
