@@ -94,8 +94,16 @@ awaitable<void> EventRecorder::post(Pending pending) {
     if (!known.exists) {
         answer = co_await api_.create(kEventType, object);
     }
-    // Either we have posted it before, or a former run of this process has.
-    const bool there = known.exists || (!answer && is(answer.error(), Errc::Conflict));
+    bool there = known.exists;
+    if (!answer && is(answer.error(), Errc::Conflict)) {
+        // A former run of this process posted it: count on from there.
+        there = true;
+        answer = co_await api_.get(ref);
+        if (answer && answer->value("count", nlohmann::json()).is_number_integer()) {
+            known.count += answer->value("count", std::int64_t{0});
+            object["count"] = known.count;
+        }
+    }
     if (there) {
         nlohmann::json repeat;
         repeat["count"] = object["count"];

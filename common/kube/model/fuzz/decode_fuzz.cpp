@@ -1,0 +1,46 @@
+#include "common/kube/model/encode.hpp"
+#include "common/kube/model/resource.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+// Any JSON through every decoder: a value, or an Error on one line.
+namespace {
+
+template <class T>
+void check(const nlohmann::json& object) {
+    const auto decoded = steelyard::kube::Resource<T>::decode(object);
+    if (!decoded && (decoded.error().context.empty() ||
+                     decoded.error().context.find(10) != std::string::npos)) {
+        std::abort();
+    }
+    if (decoded && decoded->meta.key.name.empty()) {
+        std::abort();
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view text(reinterpret_cast<const char*>(data), size);
+    if (const auto time = steelyard::kube::parse_rfc3339(text)) {
+        static_cast<void>(steelyard::kube::format_rfc3339_micro(*time));
+    }
+    const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+    if (object.is_discarded() ||
+        object.dump(-1, ' ', false, nlohmann::json::error_handler_t::ignore).size() > 1U << 16U) {
+        return 0;
+    }
+    check<steelyard::kube::Service>(object);
+    check<steelyard::kube::EndpointSlice>(object);
+    check<steelyard::kube::Node>(object);
+    check<steelyard::kube::Pod>(object);
+    check<steelyard::kube::Namespace>(object);
+    check<steelyard::kube::IpAddressPool>(object);
+    check<steelyard::kube::L2Advertisement>(object);
+    return 0;
+}
