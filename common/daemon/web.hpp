@@ -1,0 +1,32 @@
+#pragma once
+
+#include "common/http/server/server.hpp"
+#include "common/metrics/metrics.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+// What a daemon answers over HTTP: /healthz (the loop turns), /readyz and /metrics.
+namespace steelyard::daemon {
+
+struct Pages {
+    // Why the daemon is not ready, in one line; "" when it is.
+    std::function<std::string()> not_ready;
+    // Brings gauges up to date before they are rendered; may be empty.
+    std::function<awaitable<void>()> refresh_metrics;
+};
+
+// `registry` and what the pages refer to outlive the handler.
+[[nodiscard]] http_server::Handler web_handler(Pages pages, metrics::Registry& registry);
+
+// "" listens on every address, IPv6 and IPv4; on IPv4 alone where the kernel has no IPv6.
+[[nodiscard]] Result<std::unique_ptr<http_server::Server>> listen(
+    const asio::any_io_executor& executor,
+    const std::string& address,
+    std::uint16_t port,
+    const http_server::Handler& handler
+);
+
+}  // namespace steelyard::daemon

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "common/base/error.hpp"
+#include "common/net/ip.hpp"
+#include "speaker/gossip/config.hpp"
+#include "speaker/proxy/config.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// What the speaker is told on its command line and in its environment: MetalLB's flags and
+// variables (their names, their defaults) and a few of our own for the node service proxy. A flag
+// wins over its variable. Nothing here reads a file or the environment by itself.
+namespace steelyard::speaker {
+
+struct Options {
+    std::string node_name;
+    std::string ns;  // where the metallb.io objects live; "": that of our own pod
+    std::string pod_name;
+    std::string kubeconfig;  // "" = in-cluster configuration
+    std::string log_level = "info";
+    std::string load_balancer_class;  // "" = Services without a class
+    bool ignore_exclude_label = false;
+    std::uint16_t metrics_port = 9120;  // 0 = off
+    std::uint16_t health_port = 17472;  // on 127.0.0.1
+    // Gossip is off, and every node with a speaker pod counts as alive, when there is no bind
+    // address.
+    std::optional<net::IpAddress> gossip_address;
+    std::uint16_t gossip_port = 7946;
+    std::string gossip_labels;    // label selector of the speaker pods to join
+    std::string gossip_key_path;  // folder of the mounted Secret, with the file `secretkey`
+    gossip::Profile gossip_profile = gossip::Profile::Fast;
+    proxy::ProxyConfig proxy;
+};
+
+// What parsing came to: options to run with, or text to print and leave with.
+struct Parsed {
+    std::optional<Options> options;
+    std::string output;  // help or version (exit 0), or one line of error (exit 2)
+    int exit_status = 0;
+};
+
+// Looks up an environment variable; nullptr when unset.
+using Environment = const char* (*)(const char* name);
+
+[[nodiscard]] Parsed parse_options(
+    const std::vector<std::string>& arguments, Environment environment
+);
+
+}  // namespace steelyard::speaker

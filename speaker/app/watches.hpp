@@ -1,0 +1,60 @@
+#pragma once
+
+#include "common/kube/client/informer.hpp"
+#include "common/log/log.hpp"
+#include "common/rt/task_group.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+// The speaker's view of the cluster: one informer for each kind it reads. The stores are read
+// between awaits on the control thread; what changed is told by the two callbacks that need more
+// than "look again". Connection trouble is logged here, once for each new reason.
+namespace steelyard::speaker {
+
+class Watches {
+public:
+    struct Callbacks {
+        std::function<void()> on_any;  // something changed, or a first list is complete
+        std::function<void(const kube::Change<kube::Service>&)> on_service;
+        std::function<void(const kube::Change<kube::EndpointSlice>&)> on_slice;
+    };
+    // `ns` holds the metallb.io objects and the speaker pods, which `pod_labels` selects.
+    Watches(
+        kube::KubeApi& api,
+        const log::Logger& log,
+        const std::string& ns,
+        const std::string& pod_labels,
+        std::uint64_t seed,
+        Callbacks callbacks
+    );
+
+    void spawn(rt::TaskGroup& tasks);
+    // Every first list is in its store.
+    [[nodiscard]] bool synced() const;
+
+    [[nodiscard]] const auto& services() const { return services_.store().objects(); }
+    [[nodiscard]] const auto& slices() const { return slices_.store().objects(); }
+    [[nodiscard]] const auto& nodes() const { return nodes_.store().objects(); }
+    [[nodiscard]] const auto& pods() const { return pods_.store().objects(); }
+    [[nodiscard]] const auto& pools() const { return pools_.store().objects(); }
+    [[nodiscard]] const auto& advertisements() const { return advertisements_.store().objects(); }
+
+private:
+    template <class T>
+    typename kube::Informer<T>::Callbacks callbacks_for(
+        std::function<void(const kube::Change<T>&)> on_change
+    );
+
+    const log::Logger& log_;
+    Callbacks callbacks_;
+    kube::Informer<kube::Service> services_;
+    kube::Informer<kube::EndpointSlice> slices_;
+    kube::Informer<kube::Node> nodes_;
+    kube::Informer<kube::Pod> pods_;
+    kube::Informer<kube::IpAddressPool> pools_;
+    kube::Informer<kube::L2Advertisement> advertisements_;
+};
+
+}  // namespace steelyard::speaker
