@@ -1,10 +1,10 @@
 #include "controller/app/run.hpp"
 
+#include "common/daemon/web.hpp"
 #include "common/kube/client/http_api.hpp"
 #include "common/rt/task_group.hpp"
 #include "controller/app/controller.hpp"
 #include "controller/app/memberlist_secret.hpp"
-#include "controller/app/web.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -61,11 +61,24 @@ struct Process {
     rt::TaskGroup tasks;
 };
 
+daemon::Pages pages_of(Process& process) {
+    daemon::Pages pages;
+    pages.not_ready = [&process] {
+        return process.controller.ready() ? "" : "the first lists are not complete";
+    };
+    pages.refresh_metrics = [&process]() -> awaitable<void> {
+        process.controller.update_gauges();
+        co_return;
+    };
+    return pages;
+}
+
 Result<> open_port(Process& process, const char* flag, std::uint16_t port) {
     if (port == 0) {
         return {};
     }
-    auto server = listen(process.executor, port, web_handler(process.controller, process.registry));
+    const auto handler = daemon::web_handler(pages_of(process), process.registry);
+    auto server = daemon::listen(process.executor, "", port, handler);
     if (!server) {
         return make_error(
             server.error().code, std::string(flag) + ": " + to_string(server.error())

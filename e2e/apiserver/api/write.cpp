@@ -267,7 +267,16 @@ Outcome<ApiReply> Api::store_changed(Call& call, const Json& live, Json object) 
     if (call.status()) {
         Json status = changed.contains("status") ? changed["status"] : Json(nullptr);
         Json managed = array_at(changed, "metadata.managedFields");
+        // The strategy of services/status guards the spec alone, so load balancer controllers
+        // annotate a Service by the same write.
+        const bool keeps_meta = call.kind->name == "Service" && !call.kind->custom;
+        const Json annotations = object_at(changed, "metadata.annotations");
         changed = live;
+        if (keeps_meta && annotations.empty()) {
+            erase_path(changed, "metadata.annotations");
+        } else if (keeps_meta) {
+            changed["metadata"]["annotations"] = annotations;
+        }
         changed["apiVersion"] = call.kind->api_version(call.route.version);
         if (status.is_null()) {
             changed.erase("status");

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "common/base/check.hpp"
+#include "common/kube/client/http_api.hpp"
+#include "controller/app/controller.hpp"
+#include "e2e/apiserver/server/api_server.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+// A real API server on loopback with our CustomResourceDefinitions, and the controller's shell
+// against it over HTTP, all on one loop. Tests change objects, then turn the loop until the cluster
+// shows what they expect.
+namespace steelyard::controller::test {
+
+using nlohmann::json;
+
+class Cluster {
+public:
+    Cluster();
+    Cluster(const Cluster&) = delete;
+    Cluster& operator=(const Cluster&) = delete;
+    ~Cluster();
+
+    void start_controller();
+    void stop_controller();
+    [[nodiscard]] Controller& controller() { return *controller_; }
+    [[nodiscard]] apiserver::ApiServer& server() { return *server_; }
+    [[nodiscard]] kube::KubeApi& api() { return *client_; }
+    [[nodiscard]] asio::any_io_executor executor() { return ioc_.get_executor(); }
+    // Runs a task beside the controller; it is joined at the end.
+    void spawn(awaitable<void> task) { beside_.spawn("beside", std::move(task)); }
+
+    // Turns the loop until it holds; false after 20 s, which only a failing test sees.
+    [[nodiscard]] bool until(const std::function<bool()>& condition);
+
+    void create(const std::string& collection, const json& object);
+    void patch(const std::string& path, const json& merge);
+    void remove(const std::string& path);
+    [[nodiscard]] json get(const std::string& path);  // the Status when there is none
+
+    void create_pool(const std::string& name, const std::vector<std::string>& addresses);
+    void create_service(const std::string& name, const json& spec = json::object());
+
+    // status.loadBalancer.ingress[*].ip, separated by blanks.
+    [[nodiscard]] std::string address_of(const std::string& service);
+    [[nodiscard]] std::string condition_of(const std::string& service);  // its reason
+    [[nodiscard]] bool has_event(const std::string& object, const std::string& reason);
+    [[nodiscard]] std::string version_of(const std::string& service);
+    [[nodiscard]] std::string metrics();
+
+private:
+    json call(const std::string& method, const std::string& path, const json& body);
+    void create_definition(const std::string& file);
+
+    asio::io_context ioc_{1};
+    std::unique_ptr<apiserver::ApiServer> server_;
+    std::unique_ptr<kube::HttpKubeApi> client_;
+    std::unique_ptr<metrics::Registry> registry_;
+    std::unique_ptr<Controller> controller_;
+    rt::TaskGroup beside_;
+    rt::TaskGroup tasks_;
+};
+
+// The text at a JSON pointer, "" when there is none.
+[[nodiscard]] std::string text_at(const json& object, const std::string& pointer);
+[[nodiscard]] std::string service_path(const std::string& name);
+
+}  // namespace steelyard::controller::test
