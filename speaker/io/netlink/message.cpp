@@ -1,9 +1,9 @@
 #include "speaker/io/netlink/message.hpp"
 
+#include <arpa/inet.h>
 #include <linux/netlink.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <limits>
 
@@ -27,14 +27,12 @@ std::optional<Number> number(const std::optional<ByteView>& value) {
     return result;
 }
 
-template <class Number>
-Number swap_to_network(Number value) {
-    Number result = 0;
-    for (std::size_t i = 0; i < sizeof value; ++i) {
-        result = static_cast<Number>((result << 8U) | ((value >> (8 * i)) & 0xffU));
-    }
-    static_assert(std::endian::native == std::endian::little, "only little-endian hosts are built");
-    return result;
+// The same swap serves both directions.
+std::uint16_t swap_to_network(std::uint16_t value) {
+    return htons(value);
+}
+std::uint32_t swap_to_network(std::uint32_t value) {
+    return htonl(value);
 }
 
 }  // namespace
