@@ -1,6 +1,7 @@
 #include "common/http/server/server.hpp"
 
 #include "common/http/server/wire.hpp"
+#include "common/rt/sleep.hpp"
 #include "common/rt/task_group.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -202,9 +203,8 @@ private:
             auto written = co_await wire_->write_all(bytes, config_.write_timeout);
             co_return written.has_value() && keep_alive;
         }
-        auto written = co_await wire_->write_all(
-            response_head(response, keep_alive, true), config_.write_timeout
-        );
+        auto written =
+            co_await wire_->write_all(response_head(response, false, true), config_.write_timeout);
         if (!written) {
             co_return false;
         }
@@ -231,7 +231,9 @@ private:
             }
             buffer_.commit(*size);
         }
-        client_gone_ = true;
+        // A read that failed because the stream ended first says nothing about the client.
+        const auto state = co_await asio::this_coro::cancellation_state;
+        client_gone_ = state.cancelled() == asio::cancellation_type::none;
     }
 
     std::unique_ptr<Wire> wire_;
@@ -292,7 +294,12 @@ public:
             if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) {
                 break;
             }
-            if (error || connections_.size() >= config_.connection_limit) {
+            if (error) {
+                // Out of descriptors, most likely: waiting beats spinning.
+                co_await rt::sleep_for(std::chrono::milliseconds(100));
+                continue;
+            }
+            if (connections_.size() >= config_.connection_limit) {
                 continue;
             }
             boost::system::error_code ignored;

@@ -1,0 +1,123 @@
+#include "common/http/server/server.hpp"
+
+#include "common/rt/task_group.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
+
+namespace steelyard::http_server {
+namespace {
+
+using asio::ip::tcp;
+
+awaitable<void> three_chunks(ChunkWriter& out) {
+    for (const char* text : {"one", "two", "three"}) {
+        std::string chunk = text;
+        co_await out.write(std::move(chunk));
+    }
+}
+
+awaitable<Response> respond(Request request) {
+    if (request.path == "/stream") {
+        Response response;
+        response.producer = three_chunks;
+        co_return response;
+    }
+    co_return text_response(
+        200, request.method + " " + request.path + " " + request.query_value("q") + request.body
+    );
+}
+
+class ServerTest : public testing::Test {
+protected:
+    void start(ServerConfig config = {}) {
+        server_ = Server::listen(io_.get_executor(), std::move(config), respond).value();
+    }
+
+    // What the server sends until it closes the connection.
+    std::string answer_to(std::string text) {
+        std::string answer;
+        tasks_.spawn("server", server_->run());
+        tasks_.spawn("client", exchange(std::move(text), answer));
+        io_.run_for(std::chrono::seconds(10));
+        EXPECT_EQ(tasks_.size(), 0U) << "something did not end";
+        return answer;
+    }
+
+private:
+    awaitable<void> exchange(std::string text, std::string& answer) {
+        tcp::socket socket(io_);
+        const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), server_->port());
+        co_await socket.async_connect(endpoint, kAwait);
+        co_await asio::async_write(socket, asio::buffer(text), kAwait);
+        co_await asio::async_read(socket, asio::dynamic_buffer(answer), kAwait);
+        server_->stop();
+    }
+
+    asio::io_context io_{1};
+    std::unique_ptr<Server> server_;
+    rt::TaskGroup tasks_{io_.get_executor(), [](const std::string&, const std::exception_ptr& e) {
+                             EXPECT_FALSE(e) << rt::describe(e);
+                         }};
+};
+
+TEST_F(ServerTest, AnswersSeveralRequestsOnOneConnection) {
+    start();
+
+    const std::string answer = answer_to(
+        "GET /a%20b?q=c+d HTTP/1.1\r\nHost: x\r\n\r\n"
+        "POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"
+    );
+
+    EXPECT_NE(answer.find("GET /a b c d"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("POST /p body"), std::string::npos) << answer;
+}
+
+TEST_F(ServerTest, StreamsInChunks) {
+    start();
+
+    const std::string answer = answer_to("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+
+    EXPECT_TRUE(answer.ends_with("3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n")) << answer;
+}
+
+struct BadRequest {
+    const char* name;
+    const char* text;
+    const char* status;
+};
+class BadRequestTest : public ServerTest, public testing::WithParamInterface<BadRequest> {};
+
+TEST_P(BadRequestTest, IsAnsweredAndTheConnectionClosed) {
+    ServerConfig config;
+    config.body_limit = 10;
+    start(std::move(config));
+
+    const std::string answer = answer_to(GetParam().text);
+
+    EXPECT_TRUE(answer.starts_with(GetParam().status)) << answer;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All,
+    BadRequestTest,
+    testing::Values(
+        BadRequest{
+            "TooLarge",
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
+            "HTTP/1.1 413"},
+        BadRequest{"NotHttp", "nonsense\r\n\r\n", "HTTP/1.1 400"},
+        BadRequest{
+            "BrokenEscape",
+            "GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 400"}
+    ),
+    [](const auto& parameter) { return std::string(parameter.param.name); }
+);
+
+}  // namespace
+}  // namespace steelyard::http_server
