@@ -352,6 +352,7 @@ private:
 
 void prune(const Json& schema, Json& object, std::vector<std::string>& unknown) {
     prune_at(schema, object, "", unknown);
+    std::sort(unknown.begin(), unknown.end());
 }
 
 void apply_defaults(const Json& schema, Json& object) {
