@@ -16,7 +16,7 @@ struct Options {
     std::string load_balancer_class;     // "": Services without a class
     std::uint16_t metrics_port = 9120;   // 0: off
     std::uint16_t health_port = 17472;   // 0: off
-    std::string pod_name;                // host name in our Events
+    std::string pod_name;                // taken for the sake of existing manifests; unused
     std::string memberlist_secret_name;  // "": make no Secret
     std::string deployment;              // owner of that Secret; "": none
 };
