@@ -4,6 +4,8 @@
 #include "e2e/apiserver/protobuf/protobuf.hpp"
 #include "e2e/apiserver/server/yaml.hpp"
 
+#include <algorithm>
+
 namespace steelyard::apiserver {
 
 namespace {
@@ -39,6 +41,28 @@ Response fault_response(const FaultRule& rule) {
 
 bool open_to_everyone(const std::string& path) {
     return path == "/healthz" || path == "/readyz" || path == "/livez" || path == "/version";
+}
+
+// The administrator may act as someone else (`kubectl --as`), which shows what their roles grant.
+void impersonate(const Request& request, User& user) {
+    const std::string wanted(request.header("Impersonate-User"));
+    const bool admin =
+        std::find(user.groups.begin(), user.groups.end(), "system:masters") != user.groups.end();
+    if (wanted.empty() || !admin) {
+        return;
+    }
+    user.name = wanted;
+    user.groups = {"system:authenticated"};
+    const std::vector<std::string> parts = split(wanted, ':');
+    if (parts.size() == 4 && parts[0] == "system" && parts[1] == "serviceaccount") {
+        user.groups.emplace_back("system:serviceaccounts");
+        user.groups.push_back("system:serviceaccounts:" + parts[2]);
+    }
+    for (const auto& [name, value] : request.headers) {
+        if (name == "Impersonate-Group") {
+            user.groups.push_back(value);
+        }
+    }
 }
 
 // The API core reads JSON; YAML and protobuf bodies become that here.
@@ -186,6 +210,7 @@ awaitable<Response> ApiServer::answer(Request request) {
     if (!user) {
         co_return failure_response(unauthorized());
     }
+    impersonate(request, *user);
     if (request.path == "/faults") {
         co_return serve_faults(request);
     }
