@@ -102,28 +102,31 @@ class Agent:
 
     async def start_api_server(self):
         """Starts it on the control plane; returns a client."""
-        program = f"{self.settings['build']}/e2e/apiserver/steelyard-apiserver"
         address = self.topology.host(shape.CONTROL_PLANE).address
         state = LAB / "apiserver"
-        argv = [*self.machines.enter(shape.CONTROL_PLANE), program,
-                *[word.format(address=address, state=state) for word in self.settings["apiserver"]]]
+        values = {"address": address, "state": state, "service": self.topology.services[1]}
+        argv = [*self.machines.enter(shape.CONTROL_PLANE),
+                *[word.format(**values) for word in self.settings["apiserver"]]]
         with open(JOB / "logs" / "apiserver.log", "ab") as log:
             self.api_server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        api, last = None, None
         for _ in range(API_SERVER_SECONDS * 10):
             if self.api_server.poll() is not None:
                 text = (JOB / "logs" / "apiserver.log").read_text(errors="replace")
                 raise processes.CommandFailed(f"the API server ended: {text[-500:]}")
             try:
-                api = await self.connect(state)
-                await api.request("GET", "/readyz")
-                return api
-            except (OSError, ApiError, TimeoutError, processes.CommandFailed, ValueError):
-                await asyncio.sleep(0.1)
-        raise processes.CommandFailed(f"the API server is not ready after {API_SERVER_SECONDS} s; see apiserver.log")
+                if api is None and (state / "kubeconfig").exists():
+                    api = await self.connect(state)
+                if api is not None:
+                    await api.request("GET", "/version")
+                    return api
+            except (OSError, ApiError, TimeoutError, ValueError) as error:
+                last = error
+            await asyncio.sleep(0.1)
+        raise processes.CommandFailed(f"the API server is not ready after {API_SERVER_SECONDS} s: {last!r}")
 
     async def connect(self, state):
         """A client from the kubeconfig that the API server has written."""
-        os.stat(state / "kubeconfig")
         text = await processes.run("kubectl", "config", "view", "--raw", "-o", "json",
                                    f"--kubeconfig={state / 'kubeconfig'}")
         if not Path(KUBECONFIG).exists():
@@ -132,10 +135,6 @@ class Agent:
 
     async def start_cluster(self, api):
         """Nodes join, controllers run; returns when every node is Ready."""
-        for name in ("default", "kube-system", "kube-node-lease"):
-            await self.ensure(api, "/api/v1/namespaces",
-                              {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-        await self.publish_api_server(api)
         self.controllers = Controllers(api)
         await self.controllers.start()
         service_address = str(self.topology.services[1])
@@ -152,31 +151,6 @@ class Agent:
     def certificate_authority(self):
         """What pods get as ca.crt."""
         return (LAB / "apiserver" / "ca.crt").read_bytes()
-
-    @staticmethod
-    async def ensure(api, path, item):
-        """Creates an object unless it is there."""
-        try:
-            await api.request("POST", path, item)
-        except ApiError as error:
-            if error.code != 409:
-                raise
-
-    async def publish_api_server(self, api):
-        """The Service `kubernetes` and its endpoint, which in a real cluster the API server keeps."""
-        address = self.topology.host(shape.CONTROL_PLANE).address
-        port = {"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}
-        await self.ensure(api, "/api/v1/namespaces/default/services", {
-            "apiVersion": "v1", "kind": "Service", "metadata": {
-                "name": "kubernetes", "namespace": "default",
-                "labels": {"component": "apiserver", "provider": "kubernetes"}},
-            "spec": {"clusterIP": str(self.topology.services[1]), "type": "ClusterIP", "ports": [port]}})
-        await self.ensure(api, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {
-            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
-            "metadata": {"name": "kubernetes", "namespace": "default",
-                         "labels": {"kubernetes.io/service-name": "kubernetes"}},
-            "endpoints": [{"addresses": [str(address)], "conditions": {"ready": True}}],
-            "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}]})
 
     # --- requests
 

@@ -81,9 +81,11 @@ class Controllers:
 
     async def _delete(self, item, plural, grace=None):
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": item["metadata"]["uid"]}}
-        if grace is not None:
-            options["gracePeriodSeconds"] = grace
         try:
+            if grace == 0:  # nobody is there to let go of the pod
+                options["gracePeriodSeconds"] = 0
+                await self.api.request("PATCH", path_of(item, plural), {"metadata": {
+                    "uid": item["metadata"]["uid"], "finalizers": None}}, MERGE_PATCH)
             answer = await self.api.request("DELETE", path_of(item, plural), options)
         except ApiError as error:
             if error.code not in (404, 409):
@@ -151,10 +153,9 @@ class Controllers:
             node = workloads.choose_node(pod, self.items("pods"), self.items("nodes"))
             if node is None:
                 continue
-            meta = pod["metadata"]
-            binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": meta["name"]},
-                       "target": {"apiVersion": "v1", "kind": "Node", "name": node}}
-            await self.api.request("POST", path_of({"kind": "Pod", **pod}, "pods") + "/binding", binding)
+            finalizers = [*pod["metadata"].get("finalizers", []), workloads.FINALIZER]
+            await self.api.request("PATCH", path_of({"kind": "Pod", **pod}, "pods"), {
+                "metadata": {"finalizers": sorted(set(finalizers))}, "spec": {"nodeName": node}}, MERGE_PATCH)
             pod["spec"]["nodeName"] = node
             self.changed.set()
 

@@ -11,7 +11,9 @@ import topology
 import uml
 
 SOURCE = uml.HERE.parent.parent
-API_SERVER_FLAGS = ["--listen", "{address}:6443", "--state-dir", "{state}"]
+API_SERVER = "e2e/apiserver/server/steelyard-apiserver"
+API_SERVER_FLAGS = ["--listen-address", "{address}", "--advertise-address", "{address}", "--san", "{service}",
+                    "--state-dir", "{state}", "--rbac"]
 
 
 def build_tree():
@@ -22,7 +24,7 @@ def build_tree():
 def _check_programs(build, cluster):
     wanted = [build / "e2e/lab" / name for name in ("sylab-enter", "sylab-pod", "sylab-prober")]
     if cluster:
-        wanted.append(build / "e2e/apiserver/steelyard-apiserver")
+        wanted.append(build / API_SERVER)
     missing = [str(path) for path in wanted if not path.exists()]
     if missing:
         raise uml.LabError(f"not built: {', '.join(missing)}; build it, or name another build tree in SY_BUILD")
@@ -42,7 +44,7 @@ def up(state, topology_file, memory="2048M", limit=1800, cluster=True, on_line=N
         raise uml.LabError(f"a lab is up already (state folder {state}); end it with `lab down`")
     shutil.rmtree(state, ignore_errors=True)
     settings = {"topology": text, "build": str(build), "source": str(SOURCE), "cluster": cluster,
-                "images": (uml.HERE / "images.json").read_text(encoding="utf-8"), "apiserver": API_SERVER_FLAGS}
+                "images": (uml.HERE / "images.json").read_text(encoding="utf-8"), "apiserver": [str(build / API_SERVER), *API_SERVER_FLAGS]}
     daemon.start(state, settings, memory, limit)
     outcome = client.call(state, "wait", on_line)
     if not outcome["ok"]:

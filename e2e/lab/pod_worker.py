@@ -6,10 +6,10 @@ mount namespace of their own; their output goes to a log file on the host.
 """
 
 import asyncio
+import contextlib
 import datetime
 import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -97,8 +97,8 @@ class PodWorker:
         """Ends the pod gracefully; its object is removed at the end."""
         if not self.stopping:
             self.stopping = True
-            grace = self.pod["metadata"].get("deletionGracePeriodSeconds",
-                                             self.pod["spec"].get("terminationGracePeriodSeconds", 30))
+            grace = self.pod["metadata"].get("deletionGracePeriodSeconds") \
+                or self.pod["spec"].get("terminationGracePeriodSeconds", 30)
             self.tasks[0].cancel()
             self.tasks.append(asyncio.create_task(self._guarded(self._stop(grace))))
 
@@ -355,8 +355,8 @@ class PodWorker:
     async def _stop(self, grace):
         running = [container.process for container in self.init + self.main if container.process]
         for process in running:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
         try:
             async with asyncio.timeout(grace):
                 for process in running:
@@ -390,6 +390,8 @@ class PodWorker:
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0,
                    "preconditions": {"uid": self.pod["metadata"]["uid"]}}
         try:
+            await self.kubelet.api.request("PATCH", self.path, {"metadata": {
+                "uid": self.pod["metadata"]["uid"], "finalizers": None}}, MERGE_PATCH)
             await self.kubelet.api.request("DELETE", self.path, options)
         except ApiError as error:
             if error.code not in (404, 409):

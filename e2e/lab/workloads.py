@@ -8,6 +8,8 @@ import random
 
 from endpoints import condition, is_over
 
+# Keeps a deleted pod's object until its kubelet has stopped the processes, as grace periods do in Kubernetes.
+FINALIZER = "lab.steelyard.io/kubelet"
 HASH_LABELS = {"Deployment": "pod-template-hash", "DaemonSet": "controller-revision-hash"}
 
 
@@ -46,7 +48,7 @@ def make_pod(workload, node=None, rng=random):
         "name": f"{name}-{revision}-{suffix}" if kind == "Deployment" else f"{name}-{suffix}",
         "namespace": workload["metadata"]["namespace"],
         "labels": {**meta.get("labels", {}), HASH_LABELS[kind]: revision},
-        "annotations": meta.get("annotations", {}),
+        "annotations": meta.get("annotations", {}), "finalizers": [FINALIZER],
         "ownerReferences": [{"apiVersion": "apps/v1", "kind": kind, "name": name, "controller": True,
                              "uid": workload["metadata"]["uid"], "blockOwnerDeletion": True}]}}
     if node:
