@@ -1,0 +1,308 @@
+"""A lab as a Python object, for scenarios and the demonstration.
+
+    with Cluster("failover") as c:
+        c.install()                       # CRDs, namespace, manifests; every pod ready
+        c.apply(SOME_YAML)
+        c.wait_for("an address", lambda: c.external_ip("web"))
+
+Everything goes through what a person would use: kubectl, curl, arping, ipvsadm, ipset, ip. Waiting is always
+polling with a deadline. When the block ends by an exception, logs and kernel state are saved to
+build/lab-failures/NAME and the folder is printed.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import client
+import labctl
+import topology
+import uml
+
+TOPOLOGIES = uml.HERE / "topologies"
+NAMESPACE = "metallb-system"
+COMMAND_SECONDS = 60
+
+# What the administrator of a cluster without kube-proxy applies before Steelyard (manifests/README.md).
+PREPARATION = """
+apiVersion: v1
+kind: Namespace
+metadata: {{name: metallb-system}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: kubernetes-services-endpoint, namespace: metallb-system}}
+data: {{KUBERNETES_SERVICE_HOST: "{address}", KUBERNETES_SERVICE_PORT: "6443"}}
+"""
+
+
+class ScenarioFailed(AssertionError):
+    """An expectation was not met; the text says which and what was seen instead."""
+
+
+class CommandFailed(ScenarioFailed):
+    """A command on a machine ended with a status other than 0."""
+
+
+class Prober:
+    """sylab-prober running on a machine; stop() returns what it measured (see prober.cpp)."""
+
+    def __init__(self, cluster, machine, address, port, *options):
+        argv = [f"{cluster.build}/e2e/lab/sylab-prober", address, str(port), *options]
+        self._process = cluster.popen(machine, argv)
+        line = self._process.stderr.readline()
+        expect(line.strip() == "running", f"the prober got no answer from {address}:{port}: {line.strip()}")
+
+    def stop(self):
+        """Ends it; returns the measurement as a dictionary."""
+        self._process.send_signal(signal.SIGINT)
+        output, errors = self._process.communicate(timeout=30)
+        expect(output.startswith("{"), f"the prober ended without a result: {errors}")
+        return json.loads(output)
+
+
+def expect(condition, message):
+    """Fails the scenario with the message."""
+    if not condition:
+        raise ScenarioFailed(message)
+
+
+class Cluster:
+    """One lab, up between __enter__ and __exit__ (or up() and down())."""
+
+    def __init__(self, name="cluster", topology_file=TOPOLOGIES / "three-nodes.json", say=None, limit=600, state=None):
+        self.name = name
+        self.file = topology_file
+        self.topology = topology.parse(Path(topology_file).read_text(encoding="utf-8"))
+        self.build = labctl.build_tree()
+        self.source = labctl.SOURCE
+        self.say = say or (lambda text: None)
+        self.limit = limit
+        self.state = state or str(uml.memory_folder() / f"steelyard-{name}-{os.getpid()}")
+
+    def __enter__(self):
+        self.up()
+        return self
+
+    def __exit__(self, kind, error, _traceback):
+        try:
+            if error is not None and not isinstance(error, KeyboardInterrupt):
+                print(f"  logs and kernel state: {self.save_artefacts()}", flush=True)
+        finally:
+            self.down()
+
+    def up(self):
+        """Boots it."""
+        labctl.up(self.state, self.file, limit=self.limit, on_line=self.say)
+
+    def down(self):
+        """Ends it."""
+        labctl.down(self.state)
+
+    # --- commands
+
+    def popen(self, machine, argv):
+        """A program on a machine with pipes (text)."""
+        command = [sys.executable, str(uml.HERE / "lab"), "--state", self.state, "exec", machine, "--", *argv]
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+
+    def try_run(self, machine, *argv, text=None, timeout=COMMAND_SECONDS):
+        """Runs a command on a machine (or in pod/NAME); returns (status, stdout, stderr)."""
+        with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            if text is not None:
+                source.write(text.encode())
+                source.seek(0)
+            request = {"node": machine, "argv": ["timeout", str(timeout), *map(str, argv)], "cwd": str(self.source)}
+            status = client.Exec(self.state, request, stdin=None if text is None else source.fileno(),
+                                 stdout=out.fileno(), stderr=err.fileno()).run()
+            out.seek(0)
+            err.seek(0)
+            return status, out.read().decode(errors="replace"), err.read().decode(errors="replace")
+
+    def run(self, machine, *argv, text=None, timeout=COMMAND_SECONDS):
+        """Like try_run, but returns stdout and fails on any status other than 0."""
+        status, out, err = self.try_run(machine, *argv, text=text, timeout=timeout)
+        if status != 0:
+            raise CommandFailed(f"{machine}: {' '.join(map(str, argv))}: status {status}: {(err or out).strip()}")
+        return out
+
+    def kubectl(self, *arguments, text=None, timeout=COMMAND_SECONDS):
+        """kubectl on the client."""
+        return self.run(topology.CLIENT, "kubectl", *arguments, text=text, timeout=timeout)
+
+    def get(self, *arguments):
+        """`kubectl get ... -o json`, decoded; None when there is no such object."""
+        status, out, err = self.try_run(topology.CLIENT, "kubectl", "get", *arguments, "-o", "json")
+        if status != 0 and "NotFound" in err:
+            return None
+        expect(status == 0, f"kubectl get {' '.join(arguments)}: {err.strip()}")
+        return json.loads(out)
+
+    def apply(self, yaml):
+        """kubectl apply of a manifest in a string."""
+        return self.kubectl("apply", "-f", "-", text=yaml)
+
+    @staticmethod
+    def wait_for(what, condition, deadline=20.0, interval=0.2):
+        """Polls until condition() is true or not empty; returns its value, or fails naming what was awaited."""
+        end = time.monotonic() + deadline
+        last = None
+        while True:
+            try:
+                value = condition()
+                if value:
+                    return value
+                last = None
+            except ScenarioFailed as error:
+                last = error
+            if time.monotonic() > end:
+                raise ScenarioFailed(f"no {what} within {deadline:g} s" + (f" (last: {last})" if last else ""))
+            time.sleep(interval)
+
+    # --- the product
+
+    def prepare(self):
+        """Namespace and the API server's address."""
+        self.apply(PREPARATION.format(address=self.topology.host(topology.CONTROL_PLANE).address))
+
+    def install(self):
+        """CRDs and Steelyard, as its README says; returns when every pod is ready."""
+        self.prepare()
+        self.kubectl("apply", "-f", "crds/")
+        self.kubectl("apply", "-f", "manifests/steelyard.yaml")
+        self.wait_installed()
+
+    def wait_installed(self, seconds=45):
+        """Until controller and speakers are ready."""
+        self.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/controller", f"--timeout={seconds}s")
+        self.kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/speaker", f"--timeout={seconds}s")
+
+    def external_ip(self, service, namespace="default"):
+        """The Service's address, or None."""
+        item = self.get("service", service, "-n", namespace)
+        ingress = ((item or {}).get("status", {}).get("loadBalancer") or {}).get("ingress") or [{}]
+        return ingress[0].get("ip")
+
+    def wait_external_ip(self, service, deadline=20):
+        """The Service's address once it has one."""
+        return self.wait_for(f"EXTERNAL-IP of {service}", lambda: self.external_ip(service), deadline)
+
+    def pods(self, selector, namespace="default"):
+        """Pods with that label selector that are not being deleted."""
+        return [pod for pod in self.get("pods", "-n", namespace, "-l", selector)["items"]
+                if "deletionTimestamp" not in pod["metadata"]]
+
+    def events(self, name, namespace="default"):
+        """(reason, message) of the events about an object."""
+        return [(item["reason"], item.get("message") or item.get("note", ""))
+                for item in self.get("events", "-n", namespace)["items"]
+                if (item.get("involvedObject") or item.get("regarding", {})).get("name") == name]
+
+    # --- what a client sees
+
+    def curl(self, machine, address, port=80, seconds=3):
+        """One request; returns (pod that answered, client address it saw), or None without an answer."""
+        status, out, _ = self.try_run(machine, "curl", "-sS", "-m", str(seconds), f"http://{address}:{port}/")
+        return tuple(out.split()) if status == 0 else None
+
+    def shares(self, machine, address, port=80, count=60):
+        """Requests on new connections; the prober's measurement with `answers` by pod and `clients` seen."""
+        return json.loads(self.run(machine, f"{self.build}/e2e/lab/sylab-prober", address, str(port),
+                                   "--interval-ms", "5", "--count", str(count)))
+
+    def prober(self, machine, address, port=80, *options):
+        """Starts a prober (10 ms) and returns when the first answer is in."""
+        return Prober(self, machine, address, port, *options)
+
+    def arping(self, address, machine=topology.CLIENT, count=1):
+        """MAC addresses that answered, one per answer."""
+        _, out, _ = self.try_run(machine, "arping", "-I", "eth0", "-c", str(count), "-w", "1", address)
+        return re.findall(r"\b((?:[0-9a-f]{2}:){5}[0-9a-f]{2})\b", out.lower())
+
+    def owner(self, address, machine=topology.CLIENT):
+        """The node whose MAC answers for the address, or None."""
+        answers = set(self.arping(address, machine))
+        names = [node.name for node in self.topology.nodes if node.mac in answers]
+        expect(len(names) <= 1, f"{address} is answered by {', '.join(names)}")
+        return names[0] if names else None
+
+    # --- the kernels
+
+    def ipvs(self, node):
+        """Virtual servers of a node: "TCP address:port" -> sorted real servers."""
+        table, current = {}, None
+        for line in self.run(node, "ipvsadm", "-Ln").splitlines()[3:]:
+            words = line.split()
+            if words[0] == "->":
+                current.append(words[1])
+            else:
+                current = table.setdefault(f"{words[0]} {words[1]}", [])
+        return {server: sorted(reals) for server, reals in table.items()}
+
+    def ipsets(self, node):
+        """Sets of a node: name -> sorted members."""
+        sets = {}
+        for line in self.run(node, "ipset", "save").splitlines():
+            words = line.split()
+            if words[0] == "create":
+                sets[words[1]] = []
+            elif words[0] == "add":
+                sets[words[1]].append(words[2])
+        return {name: sorted(members) for name, members in sets.items()}
+
+    def service_addresses(self, node):
+        """Addresses on kube-ipvs0."""
+        out = self.run(node, "ip", "-o", "addr", "show", "dev", "kube-ipvs0")
+        return sorted(re.findall(r"inet (\S+)/32", out))
+
+    def kernel_state(self, node):
+        """What a Service leaves in a node's kernel."""
+        return {"ipvs": self.ipvs(node), "ipset": self.ipsets(node), "kube-ipvs0": self.service_addresses(node)}
+
+    # --- trouble
+
+    def kill(self, node):
+        """Power loss."""
+        client.call(self.state, "kill", node=node)
+
+    def restore(self, node):
+        """Power is back."""
+        client.call(self.state, "restore", node=node)
+
+    def partition(self, one, other):
+        """The two do not hear each other."""
+        client.call(self.state, "partition", one=one, other=other)
+
+    def heal(self):
+        """Everybody hears everybody."""
+        client.call(self.state, "heal")
+
+    # --- after a failure
+
+    def save_artefacts(self):
+        """Copies logs, API objects and every node's kernel state to build/lab-failures; returns the folder."""
+        folder = self.source / "build" / "lab-failures" / self.name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for path in [*Path(self.state).glob("*.log"), *Path(self.state).glob("logs/*"), Path(self.state) / "console"]:
+            if path.exists():
+                shutil.copy(path, folder / path.name)
+        commands = {"objects.yaml": (topology.CLIENT, "kubectl get nodes,pods,services,endpointslices,events,"
+                                     "ipaddresspools,l2advertisements,servicel2statuses -A -o yaml")}
+        for node in self.topology.nodes:
+            commands[f"{node.name}.txt"] = (node.name, "ip addr; ip route; ipvsadm -Ln; ipvsadm -Lnc; ipset list; "
+                                            "iptables-save; ss -tunap")
+        for name, (machine, script) in commands.items():
+            try:
+                (folder / name).write_text(self.try_run(machine, "sh", "-c", script, timeout=20)[1], encoding="utf-8")
+            except (uml.LabError, OSError) as error:
+                (folder / name).write_text(f"{error}\n", encoding="utf-8")
+        return folder
