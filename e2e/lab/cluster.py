@@ -206,6 +206,10 @@ class Cluster:
                 for item in self.get("events", "-n", namespace)["items"]
                 if (item.get("involvedObject") or item.get("regarding", {})).get("name") == name]
 
+    def logs(self, prefix):
+        """The output of every container of the pods whose names begin so."""
+        return "".join(path.read_text(errors="replace") for path in labctl.log_files(self.state, prefix))
+
     # --- what a client sees
 
     def curl(self, machine, address, port=80, seconds=3):

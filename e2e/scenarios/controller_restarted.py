@@ -1,0 +1,26 @@
+"""The controller restarts: no address changes, and a Service made meanwhile gets one afterwards."""
+
+from cluster import NAMESPACE, expect
+from manifests import serve_web, service
+
+
+def run(cluster):
+    address = serve_web(cluster)
+    cluster.apply(service("second", "web"))
+    second = cluster.wait_external_ip("second")
+    prober = cluster.prober("client", address)
+
+    cluster.kubectl("-n", NAMESPACE, "scale", "deployment/controller", "--replicas=0")
+    cluster.wait_for("end of the controller", lambda: not cluster.get(
+        "pods", "-n", NAMESPACE, "-l", "component=controller")["items"], 30)
+    cluster.apply(service("third", "web"))
+    expect(cluster.external_ip("web") == address, "the address changed without a controller")
+    cluster.kubectl("-n", NAMESPACE, "scale", "deployment/controller", "--replicas=1")
+    cluster.wait_installed()
+
+    third = cluster.wait_external_ip("third")
+    expect(cluster.external_ip("web") == address, f"web had {address}, now {cluster.external_ip('web')}")
+    expect(cluster.external_ip("second") == second, f"second had {second}, now {cluster.external_ip('second')}")
+    expect(len({address, second, third}) == 3, f"an address was given twice: {address}, {second}, {third}")
+    measured = prober.stop()
+    expect(measured["failed"] == 0, f"{measured['failed']} requests failed: {measured['errors']}")
