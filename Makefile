@@ -39,6 +39,12 @@ fuzz: ## run every fuzz target for ten seconds (needs clang)
 	@cmake --build --preset fuzz -j $(JOBS)
 	@ctest --preset fuzz
 
+bench: setup ## benchmarks of the hot paths, each printing its ratios
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target sy_elect_bench sy_ipam_bench
+	@build/release/speaker/elect/sy_elect_bench
+	@build/release/controller/ipam/sy_ipam_bench
+
 shell:
 	@e2e/lab/lab shell $(NODE)
 
@@ -54,4 +60,4 @@ format: ## format every C++ file
 clean: ## remove the build directory
 	@rm -rf build
 
-.PHONY: help setup build demo test unit lint scenarios fuzz shell kubectl down format clean
+.PHONY: help setup build demo test unit lint scenarios fuzz bench shell kubectl down format clean

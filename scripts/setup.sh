@@ -40,8 +40,8 @@ case "$release" in
         ;;
 esac
 
-build="g++ cmake ninja-build ccache pkg-config $boost libssl-dev libnl-3-dev libnl-genl-3-dev
- libnl-route-3-dev libyaml-cpp-dev nlohmann-json3-dev libspdlog-dev libcli11-dev prometheus-cpp-dev
+build="g++ cmake ninja-build ccache $boost libssl-dev libyaml-cpp-dev nlohmann-json3-dev
+ libspdlog-dev libcli11-dev prometheus-cpp-dev
  libgtest-dev libgmock-dev"
 lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping curl procps python3 tcpdump util-linux"
 

@@ -8,11 +8,9 @@ find_package(spdlog REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
-find_package(PkgConfig REQUIRED)
-pkg_check_modules(NL REQUIRED IMPORTED_TARGET libnl-3.0 libnl-genl-3.0 libnl-route-3.0)
 
 # Asio and Beast are header-only by default; compiling them once (common/rt/asio_impl.cpp and
-# common/http/beast_impl.cpp) takes a tenth off every translation unit that includes them.
+# common/http/beast/beast_impl.cpp) takes a tenth off every translation unit that includes them.
 add_library(sy_boost INTERFACE)
 target_link_libraries(sy_boost INTERFACE Boost::headers)
 

@@ -18,8 +18,9 @@ using namespace std::chrono_literals;
 // How often the kernel is read back and repaired, and how soon a refused write is tried again.
 constexpr Duration kAuditInterval = 60s;
 constexpr Duration kRetryDelay = 2s;
-// The proxy's dummy link carries every virtual address; it is no interface of the node.
-constexpr const char* kDummyLink = "kube-ipvs0";
+// The proxy's dummy link, in full and in load-balancer mode: it carries every virtual address and is
+// no interface of the node.
+const std::set<std::string> kDummyLinks{"kube-ipvs0", "steelyard0"};
 
 }  // namespace
 
@@ -49,7 +50,7 @@ Speaker::Speaker(
       ),
       links_(
           executor,
-          {kDummyLink},
+          kDummyLinks,
           [this](const std::vector<net::Interface>& interfaces) {
               wire_->set_interfaces(interfaces);
               changed_.notify();
