@@ -45,9 +45,7 @@ public:
         options.seed = rng_.next();
         io::GossipDriver::Handlers handlers;
         handlers.changed = [this](const gossip::Changed&, const io::Members& members) {
-            asio::post(control_, [callbacks = callbacks_, members] {
-                callbacks->on_members(members);
-            });
+            tell_members(members);
         };
         handlers.refused = [this](const std::string& why) {
             report(make_error(Errc::Invalid, "gossip input refused: " + why));
@@ -60,6 +58,14 @@ public:
         gossip_ = std::move(*driver);
         gossip_->start();
         return {};
+    }
+
+    // Also called after a change of our own meta, which is no Change: the plan reads this node's
+    // readiness from the members too.
+    void tell_members(const WireSide::Members& members) {
+        asio::post(control_, [callbacks = callbacks_, members] {
+            callbacks->on_members(members);
+        });
     }
 
     void run() {
@@ -186,6 +192,7 @@ void WireSide::set_ready(bool ready) {
         if (!updated) {
             self.report(updated.error());
         }
+        self.tell_members(self.gossip()->members());
     });
 }
 
