@@ -3,7 +3,9 @@
 #include "common/base/check.hpp"
 #include "common/base/rng.hpp"
 #include "common/rt/signal.hpp"
+#include "common/rt/sleep.hpp"
 #include "common/rt/task_group.hpp"
+#include "speaker/app/log_limit.hpp"
 #include "speaker/app/node_meta.hpp"
 #include "speaker/io/gossip/gossip_driver.hpp"
 #include "speaker/io/l2/packet_driver.hpp"
@@ -12,10 +14,19 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <chrono>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
 namespace steelyard::speaker {
+namespace {
+
+// From the last good-bye to silence: whoever heard only that one has to plan and announce first.
+constexpr Duration kTakeOver = std::chrono::milliseconds(300);
+
+}  // namespace
 
 // Everything below start() runs on the wire thread; `control_` and `callbacks_` are only posted to.
 // Callbacks are shared with what is still queued on the control executor when the thread has ended.
@@ -32,8 +43,7 @@ public:
                       report(make_error(Errc::Internal, name + ": " + rt::describe(error)));
                   }
               }
-          ),
-          packets_(ioc_.get_executor(), {}, rng_, packet_callbacks()) {}
+          ) {}
     Thread(const Thread&) = delete;
     Thread& operator=(const Thread&) = delete;
     ~Thread() { SY_CHECK(!thread_.joinable(), "WireSide::stop() must be awaited first"); }
@@ -48,7 +58,12 @@ public:
             tell_members(members);
         };
         handlers.refused = [this](const std::string& why) {
-            report(make_error(Errc::Invalid, "gossip input refused: " + why));
+            // On this thread: a flood of bad packets must not queue up on the other.
+            if (const auto held_back = refused_.admit(std::chrono::steady_clock::now())) {
+                const std::string more =
+                    *held_back == 0 ? "" : " (and " + std::to_string(*held_back) + " before it)";
+                report(make_error(Errc::Invalid, "gossip: " + why + more));
+            }
         };
         auto driver =
             io::GossipDriver::create(ioc_.get_executor(), std::move(options), std::move(handlers));
@@ -56,19 +71,23 @@ public:
             return driver.error();
         }
         gossip_ = std::move(*driver);
-        gossip_->start();
         return {};
     }
 
     // Also called after a change of our own meta, which is no Change: the plan reads this node's
     // readiness from the members too.
     void tell_members(const WireSide::Members& members) {
-        asio::post(control_, [callbacks = callbacks_, members] {
-            callbacks->on_members(members);
-        });
+        asio::post(control_, [callbacks = callbacks_, members] { callbacks->on_members(members); });
     }
 
+    // Nothing may fail from here on: what has tasks cannot be destroyed before stop().
     void run() {
+        packets_.emplace(
+            ioc_.get_executor(), io_l2::PacketDriverOptions(), rng_, packet_callbacks()
+        );
+        if (gossip_) {
+            gossip_->start();
+        }
         thread_ = std::thread([this] { ioc_.run(); });
     }
 
@@ -89,7 +108,7 @@ public:
     awaitable<Counters> counters() {
         const auto answer = std::make_shared<Answer>(control_);
         post([answer](Thread& self) {
-            answer->counters = self.packets_.counters();
+            answer->counters = self.packets_->counters();
             asio::post(self.control_, [answer] { answer->ready.notify(); });
         });
         co_await answer->ready.wait();
@@ -97,7 +116,7 @@ public:
     }
 
     io::GossipDriver* gossip() { return gossip_.get(); }
-    io_l2::PacketDriver& packets() { return packets_; }
+    io_l2::PacketDriver& packets() { return *packets_; }
     void report(const Error& error) {
         asio::post(control_, [callbacks = callbacks_, error] { callbacks->on_error(error); });
     }
@@ -126,8 +145,9 @@ private:
     awaitable<void> shut_down(std::shared_ptr<rt::Signal> stopped) {
         if (gossip_) {
             co_await gossip_->leave();
+            co_await rt::sleep_for(kTakeOver);
         }
-        co_await packets_.stop();
+        co_await packets_->stop();
         if (gossip_) {
             co_await gossip_->stop();
         }
@@ -138,10 +158,11 @@ private:
     asio::any_io_executor control_;
     std::shared_ptr<const Callbacks> callbacks_;
     Rng rng_;
+    LogLimit refused_;
     asio::io_context ioc_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_{ioc_.get_executor()};
     rt::TaskGroup tasks_;
-    io_l2::PacketDriver packets_;
+    std::optional<io_l2::PacketDriver> packets_;  // set by run()
     std::unique_ptr<io::GossipDriver> gossip_;
     std::thread thread_;
 };
