@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 JOBS ?= $(shell nproc)
 export SY_BUILD ?= $(CURDIR)/build/release
+# Lets ccache recognise a file whatever folder the clone is in.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
