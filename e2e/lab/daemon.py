@@ -46,6 +46,7 @@ class Daemon:
         self.state = state
         self.settings = settings  # JSON for the agent: topology, build, source, ...
         self.guest = None
+        self.guard = None  # descriptor that dismisses our guard
         self.line = None  # LineSender to the agent
         self.channels = {}  # guest channel -> (client writer, client channel)
         self.next_channel = 1
@@ -65,7 +66,7 @@ class Daemon:
             self.guest = uml.start_kernel(self.state, memory,
                                           [(None, unused[0]), (None, unused[1]),
                                            (theirs.fileno(), os.dup(theirs.fileno()))], console.fileno())
-        uml.guard(self.guest, self.state)
+        self.guard = uml.guard(self.guest, self.state)
         theirs.close()
         return ours
 
@@ -174,6 +175,9 @@ class Daemon:
         """Leaves nothing behind; also run when serve() was interrupted."""
         if self.guest:
             uml.stop_kernel(self.guest)
+        # Dismissed first: when the folder is gone, the next lab may already be making its own there.
+        if self.guard is not None:
+            os.write(self.guard, b"x")
         shutil.rmtree(self.state, ignore_errors=True)
 
 

@@ -109,7 +109,8 @@ def guard(process, folder):
     """Starts a process that outlives us if we are killed, and then removes the guest and its folder.
 
     The kernel's own helper processes do not end with it, so PR_SET_PDEATHSIG alone would leave some
-    behind. The guard waits for the end of a pipe that only we hold.
+    behind. The guard waits for the end of a pipe that only we hold; a byte written to the descriptor that
+    is returned dismisses it, once the owner itself has cleaned up.
     """
     reader, writer = os.pipe()
     if os.fork() == 0:
@@ -119,10 +120,9 @@ def guard(process, folder):
                 signal.signal(number, signal.SIG_IGN)
             os.dup2(reader, 0)
             os.closerange(1, 1024)
-            while os.read(0, 16):
-                pass
-            _kill_group(process.pid)
-            shutil.rmtree(folder, ignore_errors=True)
+            if not os.read(0, 1):
+                _kill_group(process.pid)
+                shutil.rmtree(folder, ignore_errors=True)
         finally:
             os._exit(0)
     os.close(reader)
