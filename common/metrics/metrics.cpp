@@ -69,6 +69,16 @@ public:
         samples_.at(labels).Increment(amount);
     }
     void remove(const Labels& labels) override { samples_.remove(labels); }
+    void replace(const std::map<Labels, double>& totals) override {
+        samples_.retain([&](const Labels& labels) { return totals.contains(labels); });
+        for (const auto& [labels, total] : totals) {
+            if (total < samples_.at(labels).Value()) {
+                samples_.remove(labels);
+            }
+            prometheus::Counter& counter = samples_.at(labels);
+            counter.Increment(total - counter.Value());
+        }
+    }
 
 private:
     Samples<prometheus::Counter> samples_;

@@ -29,6 +29,9 @@ public:
     virtual ~CounterFamily() = default;
     virtual void add(const Labels& labels, double amount) = 0;
     virtual void remove(const Labels& labels) = 0;
+    // Makes these totals, counted elsewhere, all the samples there are; one that went back was
+    // counted afresh.
+    virtual void replace(const std::map<Labels, double>& totals) = 0;
     void add(double amount = 1) { add({}, amount); }
 };
 

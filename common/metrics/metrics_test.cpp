@@ -37,6 +37,18 @@ TEST(MetricsTest, ReplaceForgetsWhatIsGone) {
     EXPECT_THAT(registry.text(), Not(HasSubstr("pool=\"a\"")));
 }
 
+TEST(MetricsTest, CountersTakeTotalsThatWereCountedElsewhere) {
+    Registry registry;
+    CounterFamily& family = registry.counter("metallb_c_total", "C.");
+    family.replace({{{{"ip", "a"}}, 3}, {{{"ip", "b"}}, 5}, {{{"ip", "gone"}}, 1}});
+    family.replace({{{{"ip", "a"}}, 4}, {{{"ip", "b"}}, 2}});
+
+    EXPECT_THAT(registry.text(), HasSubstr("# TYPE metallb_c_total counter\n"));
+    EXPECT_THAT(registry.text(), HasSubstr("metallb_c_total{ip=\"a\"} 4"));
+    EXPECT_THAT(registry.text(), HasSubstr("metallb_c_total{ip=\"b\"} 2"));
+    EXPECT_THAT(registry.text(), Not(HasSubstr("gone")));
+}
+
 TEST(MetricsTest, RemovedSampleStartsAgainFromItsNextValue) {
     Registry registry;
     CounterFamily& family = registry.counter("metallb_c_total", "C.");
