@@ -279,6 +279,16 @@ TEST_F(DrainTest, AfterARestartWhatIsFoundDrainingGetsItsGrace) {
     EXPECT_EQ(drains_.next_deadline(), std::nullopt);
 }
 
+TEST_F(DrainTest, AServerThatSomebodyElsePutBackToWorkDoesNotDrainAnyMore) {
+    drains_.on_applied(SetRealServer{server(kTcp), real(1), 0}, kStart, 30s);
+    const KernelTables kernel = tables(kTcp, {{real(1), 1}});
+
+    drains_.adopt(kernel, kernel, kStart, 30s);
+
+    // A deadline that no operation ends would come due for ever.
+    EXPECT_EQ(drains_.next_deadline(), std::nullopt);
+}
+
 TEST(OpTest, PrintsOneReadableLine) {
     const VirtualServerKey key{Protocol::Tcp, {address(0xc0000201, 0), 80}};
     EXPECT_EQ(

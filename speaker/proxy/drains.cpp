@@ -33,11 +33,14 @@ void Drains::adopt(
             }
         }
     }
-    // What somebody else removed has nothing left to drain.
+    // What somebody else removed or put back to work does not drain any more.
     std::erase_if(deadlines_, [&](const auto& drain) {
         const auto server = observed.virtual_servers.find(drain.first.first);
-        return server == observed.virtual_servers.end() ||
-               !server->second.real_servers.contains(drain.first.second);
+        if (server == observed.virtual_servers.end()) {
+            return true;
+        }
+        const auto found = server->second.real_servers.find(drain.first.second);
+        return found == server->second.real_servers.end() || found->second > 0;
     });
 }
 
