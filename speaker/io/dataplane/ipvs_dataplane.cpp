@@ -10,7 +10,8 @@ namespace {
 
 using proxy::Op;
 
-constexpr auto kRetry = std::chrono::seconds{5};
+// How soon a refused write is tried again; doubles up to the audit interval while that lasts.
+constexpr Duration kRetry = std::chrono::seconds{2};
 
 // A kernel booted without IPv6 has no ip6tables to speak of.
 std::vector<net::Family> families() {
@@ -142,6 +143,7 @@ awaitable<Result<Report>> IpvsDataplane::reconcile(std::optional<proxy::Touched>
     }
     if (!settled) {
         synced_ = false;  // nobody knows how far the kernel got
+        wake_.cancel();   // for maintain() to try again
         co_return settled.error();
     }
     report.servable = proxy::servable_addresses(observed_);
@@ -201,15 +203,23 @@ awaitable<Result<Report>> IpvsDataplane::expire_drains() {
 
 awaitable<void> IpvsDataplane::maintain(Duration audit_interval, OnReport on_report) {
     Instant next_audit = clock_now() + audit_interval;
+    Duration retry = kRetry;
     for (;;) {
-        if (applied_ && (incomplete_ || !synced_)) {
-            next_audit = std::min(next_audit, clock_now() + kRetry);
+        const bool troubled = applied_ && (incomplete_ || !synced_);
+        if (troubled) {
+            next_audit = std::min(next_audit, clock_now() + retry);
+        } else {
+            retry = kRetry;
         }
-        const auto drain = applied_ ? drains_.next_deadline() : std::nullopt;
+        // A drain whose end the kernel refused waits for the audit: it stays due.
+        const auto drain = applied_ && !troubled ? drains_.next_deadline() : std::nullopt;
         wake_.expires_at(std::min(next_audit, drain.value_or(next_audit)));
         co_await wake_.async_wait(kAwait);
         const Instant now = clock_now();
         if (now >= next_audit) {
+            if (troubled) {
+                retry = std::min(retry * 2, audit_interval);
+            }
             const auto report = co_await audit();
             on_report(report);
             next_audit = clock_now() + audit_interval;
