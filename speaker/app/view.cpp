@@ -37,10 +37,15 @@ std::vector<speaker_plan::MemberView> member_views(const std::vector<gossip::Mem
 
 std::set<std::string, std::less<>> dead_nodes(const std::vector<gossip::Member>& members) {
     std::set<std::string, std::less<>> nodes;
+    std::size_t live = 0;  // this node included
     for (const gossip::Member& member : members) {
+        live += member.is_live() ? 1U : 0U;
         if (member.state == gossip::MemberState::Dead) {
             nodes.insert(member.name);
         }
+    }
+    if (live <= 1 && nodes.size() > 1) {
+        nodes.clear();
     }
     return nodes;
 }

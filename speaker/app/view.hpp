@@ -20,7 +20,8 @@ namespace steelyard::speaker {
 [[nodiscard]] std::vector<speaker_plan::MemberView> member_views(
     const std::vector<gossip::Member>& members
 );
-// Nodes whose speaker gossip has declared dead: their endpoints leave rotation.
+// Nodes whose speaker gossip has declared dead: their endpoints leave rotation. None when several
+// are dead and nobody else is left: then it is this node, or gossip itself, that is cut off.
 [[nodiscard]] std::set<std::string, std::less<>> dead_nodes(
     const std::vector<gossip::Member>& members
 );

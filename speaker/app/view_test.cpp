@@ -63,6 +63,19 @@ TEST(ViewTest, OnlyADeadMembersEndpointsLeaveRotation) {
     );
 }
 
+TEST(ViewTest, ANodeThatHearsNobodyBlamesItself) {
+    const auto self = member("self", gossip::MemberState::Alive, {});
+    const auto b = member("b", gossip::MemberState::Dead, {});
+    const auto c = member("c", gossip::MemberState::Dead, {});
+    EXPECT_THAT(dead_nodes({self, b, c}), testing::IsEmpty());
+    // Of two nodes, either may be the broken one; the other's endpoints cannot be reached.
+    EXPECT_THAT(dead_nodes({self, b}), ElementsAre("b"));
+    EXPECT_THAT(
+        dead_nodes({self, b, c, member("d", gossip::MemberState::Suspect, {})}),
+        ElementsAre("b", "c")
+    );
+}
+
 TEST(ViewTest, NodePortsAnswerOnEveryAddressButLoopbackAndLinkLocal) {
     net::Interface loopback = ethernet("lo", {"127.0.0.1", "10.9.9.9"});
     loopback.loopback = true;
