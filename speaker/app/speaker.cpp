@@ -1,7 +1,7 @@
 #include "speaker/app/speaker.hpp"
 
-#include "common/rt/sleep.hpp"
 #include "speaker/app/gossip_key.hpp"
+#include "speaker/app/kube_proxy.hpp"
 #include "speaker/app/node_meta.hpp"
 #include "speaker/app/view.hpp"
 
@@ -15,11 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How often the kernel is read back and repaired, and how soon a refused write is tried again.
+// How often the kernel is read back and repaired.
 constexpr Duration kAuditInterval = 60s;
-constexpr Duration kRetryDelay = 2s;
-// The proxy's dummy link, in full and in load-balancer mode: it carries every virtual address and is
-// no interface of the node.
+// The proxy's dummy link, in full and in load-balancer mode: it carries every virtual address and
+// is no interface of the node.
 const std::set<std::string> kDummyLinks{"kube-ipvs0", "steelyard0"};
 
 }  // namespace
@@ -38,7 +37,8 @@ Speaker::Speaker(
       log_(log),
       registry_(registry),
       seed_(seed),
-      changed_(executor),
+      replan_(executor),
+      reprogram_(executor),
       events_(
           executor,
           api,
@@ -53,7 +53,7 @@ Speaker::Speaker(
           kDummyLinks,
           [this](const std::vector<net::Interface>& interfaces) {
               wire_->set_interfaces(interfaces);
-              changed_.notify();
+              wake();
           }
       ),
       dataplane_(dataplane::make_ipvs_dataplane(executor, options.proxy)),
@@ -64,7 +64,7 @@ Speaker::Speaker(
           options.ns,
           options.gossip_labels,
           seed,
-          {[this] { changed_.notify(); },
+          {[this] { wake(); },
            [this](const kube::Change<kube::Service>& change) {
                proxy_planner_.set_service(change.key, change.after);
            },
@@ -114,6 +114,15 @@ awaitable<Result<>> Speaker::prepare() {
     if (!config) {
         co_return config.error();
     }
+    if (options_.proxy.mode == proxy::Mode::Full) {
+        if (const auto mode = co_await running_kube_proxy()) {
+            co_return make_error(
+                Errc::Invalid,
+                "--proxy-mode=full: kube-proxy (" + *mode +
+                    ") runs on this node; remove it, or choose --proxy-mode=load-balancer"
+            );
+        }
+    }
     auto wire = WireSide::start(executor_, std::move(*config), wire_callbacks());
     if (!wire) {
         co_return wire.error();
@@ -131,6 +140,7 @@ void Speaker::spawn_tasks() {
     tasks_.spawn("links", links_.run());
     tasks_.spawn("events", events_.run());
     tasks_.spawn("plan", plan_loop());
+    tasks_.spawn("kernel", kernel_loop());
     tasks_.spawn(
         "data plane",
         dataplane_->maintain(
@@ -144,6 +154,7 @@ void Speaker::spawn_tasks() {
 // it still answers and forwards; then it says good-bye and falls silent. The kernel keeps its
 // tables, so what still arrives is still served.
 awaitable<void> Speaker::hand_over() {
+    leaving_ = true;
     tasks_.cancel();
     co_await tasks_.join();
     wire_->set_ready(false);
@@ -181,9 +192,12 @@ WireSide::Callbacks Speaker::wire_callbacks() {
     WireSide::Callbacks callbacks;
     callbacks.on_members = [this](const WireSide::Members& members) {
         members_ = members;
-        changed_.notify();
+        wake();
     };
     callbacks.on_conflict = [this](const l2::Conflict& conflict) {
+        if (leaving_) {
+            return;  // the node that takes over
+        }
         log_.warn(
             "somebody else answers for an address of ours",
             {{"ip", to_string(conflict.address)}, {"mac", to_string(conflict.claimant)}}
@@ -195,25 +209,29 @@ WireSide::Callbacks Speaker::wire_callbacks() {
     return callbacks;
 }
 
+void Speaker::wake() {
+    replan_.notify();
+    reprogram_.notify();
+}
+
+// Apart from kernel_loop(): when a node dies, its addresses do not wait for a large write.
 awaitable<void> Speaker::plan_loop() {
     for (;;) {
-        co_await changed_.wait();
+        co_await replan_.wait();
         follow_peers();
+        if (watches_.synced()) {
+            load_config();
+            announce();
+        }
+    }
+}
+
+awaitable<void> Speaker::kernel_loop() {
+    for (;;) {
+        co_await reprogram_.wait();
         // Before every first list is in, a plan would take away what an earlier run had programmed.
-        if (!watches_.synced()) {
-            continue;
-        }
-        load_config();
-        const bool programmed = co_await program_kernel();
-        announce();
-        if (programmed && !ready_) {
-            ready_ = true;
-            wire_->set_ready(true);
-            log_.info("ready", {{"node", options_.node_name}});
-        }
-        if (!programmed) {
-            co_await rt::sleep_for(kRetryDelay);
-            changed_.notify();
+        if (watches_.synced()) {
+            co_await program_kernel();
         }
     }
 }
@@ -263,10 +281,11 @@ proxy::Context Speaker::proxy_context() const {
     return context;
 }
 
-// Returns false when something was refused and should be tried again soon.
-awaitable<bool> Speaker::program_kernel() {
+// What is refused is tried again by the data plane's own maintenance.
+awaitable<void> Speaker::program_kernel() {
     if (options_.proxy.mode == proxy::Mode::AnnounceOnly) {
-        co_return true;
+        become_ready();
+        co_return;
     }
     auto context = proxy_context();
     if (context != proxy_planner_.context()) {
@@ -274,15 +293,21 @@ awaitable<bool> Speaker::program_kernel() {
     }
     const auto tables = proxy_planner_.tables();
     if (tables == applied_) {
-        co_return true;
+        co_return;
     }
     const auto report = co_await dataplane_->apply(tables);
+    applied_ = tables;
     note(report);
-    const bool complete = report && report->failures.empty();
-    if (complete) {
-        applied_ = tables;
+}
+
+// One entry that the kernel refuses must not keep the node from serving all others: every node
+// would refuse it, and nobody be left. What cannot be served is left out address by address.
+void Speaker::become_ready() {
+    if (!ready_) {
+        ready_ = true;
+        wire_->set_ready(true);
+        log_.info("ready", {{"node", options_.node_name}});
     }
-    co_return complete;
 }
 
 void Speaker::note(const Result<dataplane::Report>& report) {
@@ -292,7 +317,10 @@ void Speaker::note(const Result<dataplane::Report>& report) {
     } else {
         if (servable_ != report->servable) {
             servable_ = report->servable;
-            changed_.notify();
+            replan_.notify();
+        }
+        if (applied_) {
+            become_ready();
         }
         if (!report->failures.empty()) {
             failure = report->failures.front();
@@ -378,7 +406,10 @@ std::string Speaker::not_ready() const {
     if (!watches_.synced()) {
         return "the first lists are not complete";
     }
-    return ready_ ? "" : "the kernel is not programmed: " + last_failure_;
+    if (ready_) {
+        return "";
+    }
+    return "the kernel is not programmed" + (last_failure_.empty() ? "" : ": " + last_failure_);
 }
 
 awaitable<void> Speaker::refresh_metrics() {
@@ -417,10 +448,10 @@ awaitable<void> Speaker::refresh_metrics() {
         sent[labels] = static_cast<double>(count.responses_sent);
         gratuitous[labels] = static_cast<double>(count.gratuitous_sent);
     }
-    registry_.gauge("metallb_layer2_requests_received", "ARP and NDP requests for our addresses.")
+    registry_.counter("metallb_layer2_requests_received", "ARP and NDP requests for our addresses.")
         .replace(received);
-    registry_.gauge("metallb_layer2_responses_sent", "Answers to them.").replace(sent);
-    registry_.gauge("metallb_layer2_gratuitous_sent", "Unsolicited announcements.")
+    registry_.counter("metallb_layer2_responses_sent", "Answers to them.").replace(sent);
+    registry_.counter("metallb_layer2_gratuitous_sent", "Unsolicited announcements.")
         .replace(gratuitous);
 }
 

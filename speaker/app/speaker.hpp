@@ -22,8 +22,9 @@
 #include <string>
 
 // The control thread of the speaker: watches the API, keeps the kernel equal to the proxy's plan,
-// and tells the wire thread what to announce. Everything is level-triggered: any change wakes one
-// loop, which plans from what is known then. Decisions live in speaker/proxy and speaker/plan.
+// and tells the wire thread what to announce. Everything is level-triggered: any change wakes two
+// loops, which plan from what is known then: one programs the kernel, the other announces and never
+// waits for it. Decisions live in speaker/proxy and speaker/plan.
 namespace steelyard::speaker {
 
 class Speaker {
@@ -50,8 +51,11 @@ private:
     awaitable<Result<>> prepare();
     void spawn_tasks();
     awaitable<void> hand_over();
+    void wake();
     awaitable<void> plan_loop();
-    awaitable<bool> program_kernel();
+    awaitable<void> kernel_loop();
+    awaitable<void> program_kernel();
+    void become_ready();
     void announce();
     void load_config();
     void note(const Result<dataplane::Report>& report);
@@ -70,7 +74,8 @@ private:
     metrics::Registry& registry_;
     std::uint64_t seed_;
 
-    rt::Signal changed_;
+    rt::Signal replan_;
+    rt::Signal reprogram_;
     rt::Signal* stop_ = nullptr;  // valid while run() runs
     std::optional<Error> failure_;
     kube::EventRecorder events_;
@@ -83,12 +88,13 @@ private:
     config::LastGood config_;
     WireSide::Members members_;
     std::vector<net::IpAddress> peers_;
-    std::shared_ptr<const proxy::Tables> applied_;
+    std::shared_ptr<const proxy::Tables> applied_;      // last given to the data plane
     std::optional<std::set<net::IpAddress>> servable_;  // empty: nothing was programmed yet
     std::string last_failure_;                          // of the data plane, as logged
     speaker_plan::Announcements announcements_;
     bool announced_once_ = false;
     bool ready_ = false;
+    bool leaving_ = false;  // others take over what we still answer for
 
     rt::TaskGroup tasks_;  // last: joined before anything its tasks use dies
 };
