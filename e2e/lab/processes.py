@@ -11,6 +11,8 @@ class CommandFailed(Exception):
 
 async def exit_status(process):
     """Waits for a Popen without a thread and without SIGCHLD; negative for a signal, as Popen has it."""
+    if process.poll() is not None:  # already waited for: its number may be somebody else's by now
+        return process.returncode
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
     pidfd = os.pidfd_open(process.pid)
