@@ -55,6 +55,7 @@ Standing standing_of(const kube::Service& service) {
 
 void Planner::on_config(std::shared_ptr<const config::Config> config) {
     config_ = std::move(config);
+    namespaces_matter_ = selects_namespaces(*config_);
     allocator_.set_pools(config_);
     for (const auto& [key, entry] : services_) {
         dirty_.insert(key);
@@ -63,7 +64,7 @@ void Planner::on_config(std::shared_ptr<const config::Config> config) {
 
 void Planner::on_namespace(const std::string& name, kube::Labels labels) {
     namespaces_[name] = std::move(labels);
-    if (!config_ || !selects_namespaces(*config_)) {
+    if (!namespaces_matter_) {
         return;
     }
     for (auto entry = services_.lower_bound({name, ""});
@@ -130,7 +131,7 @@ void Planner::take(const std::set<kube::ObjectKey>& keys, std::vector<Work>& rou
     std::vector<Work> added;
     for (const kube::ObjectKey& key : keys) {
         Entry& entry = services_.at(key);
-        if (!present.contains(&entry)) {
+        if (!present.contains(&entry) && !awaits_namespace(*entry.service)) {
             added.push_back({&entry, {}, {}, {}, {}, false});
         }
     }
@@ -157,6 +158,13 @@ Planner::Claim Planner::claim(const kube::Service& service) const {
     }
     return service.load_balancer_class == options_.load_balancer_class ? Claim::Ours
                                                                        : Claim::OtherClass;
+}
+
+// Services and Namespaces are watched apart, so a Service may be seen before its Namespace, whose
+// labels decide which pools it may use. on_namespace() marks it as dirty again.
+bool Planner::awaits_namespace(const kube::Service& service) const {
+    return namespaces_matter_ && claim(service) == Claim::Ours &&
+           !namespaces_.contains(service.meta.key.ns);
 }
 
 const kube::Labels& Planner::labels_of(const std::string& ns) const {
@@ -294,8 +302,11 @@ void Planner::conclude(Work& work, std::vector<Outcome>& outcomes) {
     } else if (ours) {
         standing.condition = sentences::assigned(standing);
     }
-    const bool write = standing != standing_of(service);
-    if (write && standing != work.entry->last) {
+    // A decision that returns to what the object shows is written too: it replaces the one before
+    // it, which may still be on its way to the API.
+    const bool decided_anew = standing != work.entry->last;
+    const bool write = decided_anew || standing != standing_of(service);
+    if (decided_anew) {
         for (const std::string& annotation : ipam::deprecated_annotations(service)) {
             work.events.push_back(sentences::deprecated(annotation));
         }

@@ -55,7 +55,7 @@ struct Outcome {
     kube::ObjectKey service;
     std::string uid;
     Standing standing;
-    bool write = false;  // the object as last seen shows something else
+    bool write = false;  // differs from what the object shows, or from what was decided before
     std::vector<Event> events;
     friend bool operator==(const Outcome&, const Outcome&) = default;
 };
@@ -95,6 +95,7 @@ private:
     enum class Claim { Ours, OtherClass, NotLoadBalancer };
 
     [[nodiscard]] Claim claim(const kube::Service& service) const;
+    [[nodiscard]] bool awaits_namespace(const kube::Service& service) const;
     [[nodiscard]] const kube::Labels& labels_of(const std::string& ns) const;
     void take(const std::set<kube::ObjectKey>& keys, std::vector<Work>& round);
     static void sort_by_age(std::vector<Work>& round);
@@ -109,7 +110,8 @@ private:
 
     Options options_;
     bool synced_ = false;
-    bool freed_ = false;  // something a waiting Service may want became free
+    bool freed_ = false;              // something a waiting Service may want became free
+    bool namespaces_matter_ = false;  // a pool selects Namespaces by label
     std::shared_ptr<const config::Config> config_;
     ipam::Allocator allocator_;
     std::map<std::string, kube::Labels> namespaces_;

@@ -346,6 +346,7 @@ TEST(PlannerTest, NamespaceLabelChangeReviewsItsServices) {
     selector.match_labels["team"] = "a";
     team.service_allocation->namespace_selectors = {selector};
     cluster.set_pools({team});
+    cluster.planner->on_namespace("default", {});
     cluster.put(service("web", 1));
     cluster.run();
     ASSERT_EQ(cluster.reason_of("web"), "NoMatchingPool");
@@ -364,6 +365,39 @@ kube::Service prefer_dual(const std::string& name, int age) {
     made.cluster_ips = {ip("10.96.0.1"), ip("fd96::1")};
     made.ip_family_policy = kube::IpFamilyPolicy::PreferDualStack;
     return made;
+}
+
+TEST(PlannerTest, ServiceSeenBeforeItsNamespaceWaitsForTheLabels) {
+    config::Pool pinned = pool("pinned", {"10.0.1.0/24"});
+    kube::LabelSelector selector;
+    selector.match_labels = {{"team", "blue"}};
+    pinned.service_allocation.emplace();
+    pinned.service_allocation->namespace_selectors = {selector};
+    Cluster cluster;
+    cluster.set_pools({pool("general", {"10.0.0.0/24"}), pinned});
+    cluster.put(service("web", 1));
+    EXPECT_THAT(cluster.planner->plan(), IsEmpty());
+
+    cluster.planner->on_namespace("default", {{"team", "blue"}});
+    cluster.run();
+
+    EXPECT_EQ(cluster.address_of("web"), "10.0.1.0");
+}
+
+TEST(PlannerTest, DecisionTakenBackReplacesTheWriteOnItsWay) {
+    Cluster cluster;
+    cluster.set_pools({pool("x", {"10.0.0.1/32"})});
+    cluster.put(service("web", 1));
+    cluster.run();
+    cluster.set_pools({});
+    ASSERT_THAT(cluster.planner->plan(), SizeIs(1));  // never reaches the API
+
+    cluster.set_pools({pool("x", {"10.0.0.1/32"})});
+    const auto outcomes = cluster.planner->plan();
+
+    ASSERT_THAT(outcomes, SizeIs(1));
+    EXPECT_TRUE(outcomes[0].write);
+    EXPECT_THAT(outcomes[0].standing.addresses, ElementsAre(ip("10.0.0.1")));
 }
 
 TEST(PlannerTest, SecondFamilyIsAddedWhenThePoolGetsIt) {
