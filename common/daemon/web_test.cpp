@@ -74,5 +74,17 @@ TEST_F(WebTest, OtherPathsAndMethodsAreRefused) {
     EXPECT_EQ(get("/healthz", "POST").status, 405U);
 }
 
+TEST(ListenTest, TakenPortIsRefusedWithTheReason) {
+    asio::io_context ioc(1);
+    const auto first = listen(ioc.get_executor(), "127.0.0.1", 0, http_server::Handler());
+    ASSERT_TRUE(first);
+
+    const auto second =
+        listen(ioc.get_executor(), "127.0.0.1", (*first)->port(), http_server::Handler());
+
+    ASSERT_FALSE(second);
+    EXPECT_THAT(to_string(second.error()), HasSubstr("Address already in use"));
+}
+
 }  // namespace
 }  // namespace steelyard::daemon

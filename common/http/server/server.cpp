@@ -400,7 +400,7 @@ Result<std::unique_ptr<Server>> Server::listen(
         acceptor.listen(asio::socket_base::max_listen_connections, error);
     }
     if (error) {
-        return make_error(error, "listen on " + where);
+        return make_error(error, "listen on " + where + ": " + error.message());
     }
     std::shared_ptr<asio::ssl::context> context;
     if (config.tls) {
