@@ -1,4 +1,4 @@
-#include "common/kube/client/config.hpp"
+#include "common/daemon/api_access.hpp"
 #include "common/log/log.hpp"
 #include "controller/app/options.hpp"
 #include "controller/app/run.hpp"
@@ -14,19 +14,8 @@ namespace {
 
 using namespace steelyard;
 
-std::string variable(const char* name) {
-    const char* value = std::getenv(name);
-    return value == nullptr ? std::string() : std::string(value);
-}
-
-Result<kube::ClientConfig> client_config(const controller::Options& options) {
-    if (!options.kubeconfig.empty()) {
-        return kube::load_kubeconfig(options.kubeconfig);
-    }
-    kube::InCluster where;
-    where.service_host = variable("KUBERNETES_SERVICE_HOST");
-    where.service_port = variable("KUBERNETES_SERVICE_PORT");
-    return kube::in_cluster_config(where);
+const char* variable(const char* name) {
+    return std::getenv(name);
 }
 
 int fail(const std::string& line) {
@@ -38,23 +27,18 @@ int fail(const std::string& line) {
 
 int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
-    controller::Parsed parsed = controller::parse_options(arguments, [](const char* name) {
-        return static_cast<const char*>(std::getenv(name));
-    });
+    controller::Parsed parsed = controller::parse_options(arguments, variable);
     if (!parsed.options) {
         (parsed.exit_status == 0 ? std::cout : std::cerr) << parsed.output;
         return parsed.exit_status;
     }
     controller::Options& options = *parsed.options;
-    auto client = client_config(options);
+    auto client = daemon::client_config(options.kubeconfig, variable);
     if (!client) {
-        return fail(client.error().context);
+        return fail(to_string(client.error()));
     }
     client->user_agent = "steelyard-controller/" SY_VERSION;
-    if (options.ns.empty()) {
-        // A kubeconfig's namespace is the user's habit, not where the product lives.
-        options.ns = options.kubeconfig.empty() ? client->ns : "metallb-system";
-    }
+    options.ns = daemon::namespace_of(options.ns, options.kubeconfig, *client);
     const auto level = log::parse_level(options.log_level);
     if (!level) {
         return fail(level.error().context);
