@@ -125,8 +125,8 @@ struct HttpKubeApi::Impl {
         const http_client::Request& request, const std::string& body
     ) {
         nlohmann::json object = nlohmann::json::parse(body, nullptr, false);
-        if (object.is_discarded()) {
-            return make_error(Errc::Internal, what(request) + ": the answer is not JSON");
+        if (!object.is_object()) {
+            return make_error(Errc::Internal, what(request) + ": the answer is no JSON object");
         }
         return object;
     }

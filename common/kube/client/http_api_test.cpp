@@ -103,6 +103,21 @@ TEST_F(HttpApiTest, EachCallIsTheRequestKubernetesExpects) {
     EXPECT_EQ(server_->connections(), 1U);
 }
 
+TEST_F(HttpApiTest, AnAnswerThatIsNoObjectIsAFailure) {
+    serve({http_answer(200, "[]"), http_answer(200, "<html>")});
+    auto subject = api();
+    const auto test = [&]() -> awaitable<void> {
+        const ObjectRef object = web();
+        for (int i = 0; i < 2; ++i) {
+            const auto answer = co_await subject->get(object);
+            EXPECT_FALSE(answer);
+            EXPECT_TRUE(is(answer.error(), Errc::Internal));
+        }
+    };
+
+    loop_.run(test());
+}
+
 TEST_F(HttpApiTest, AFailureCarriesTheServersMessage) {
     serve({http_answer(
         409, R"({"kind":"Status","reason":"Conflict","message":"the object has been modified"})"
