@@ -26,20 +26,6 @@ std::vector<T> values(const kube::Store<T>& store) {
     return list;
 }
 
-template <class T>
-std::string version_in(const kube::Store<T>& store, const kube::ObjectKey& key) {
-    const auto object = store.find(key);
-    return object ? object->meta.resource_version : std::string();
-}
-
-// Whether an object that could not be decoded is still the newest version of it.
-template <class T>
-bool any_still_bad(const std::map<kube::ObjectKey, std::string>& bad, const kube::Store<T>& store) {
-    return std::any_of(bad.begin(), bad.end(), [&](const auto& entry) {
-        return version_in(store, entry.first) == entry.second;
-    });
-}
-
 }  // namespace
 
 template <class T>
@@ -62,6 +48,9 @@ typename kube::Informer<T>::Callbacks Controller::callbacks(
         } else {
             logger_.info("watch works again", {{"kind", kind}});
         }
+    };
+    made.on_bad_object = [this](const kube::ObjectKey& key, const Error& error) {
+        on_bad_object(kube::Resource<T>::kType, key, error);
     };
     return made;
 }
@@ -117,13 +106,18 @@ Controller::Controller(
       pools_(
           api,
           kube::Collection(kube::Resource<kube::IpAddressPool>::kType, settings.ns),
-          pool_callbacks(),
+          callbacks<kube::IpAddressPool>([this](const auto& change) {
+              config_dirty_ = true;
+              if (!change.before) {
+                  pool_status_.forget(change.key.name);
+              }
+          }),
           settings.seed + 2
       ),
       l2_advertisements_(
           api,
           kube::Collection(kube::Resource<kube::L2Advertisement>::kType, settings.ns),
-          l2_callbacks(),
+          callbacks<kube::L2Advertisement>([this](const auto&) { config_dirty_ = true; }),
           settings.seed + 3
       ) {
     for (std::size_t i = 0; i < settings.writers; ++i) {
@@ -131,29 +125,6 @@ Controller::Controller(
             executor, api, logger, update_errors_, wall_clock, settings.seed + 4 + i
         ));
     }
-}
-
-kube::Informer<kube::IpAddressPool>::Callbacks Controller::pool_callbacks() {
-    auto made = callbacks<kube::IpAddressPool>([this](const auto& change) {
-        config_dirty_ = true;
-        if (!change.before) {
-            pool_status_.forget(change.key.name);
-        }
-    });
-    made.on_bad_object = [this](const kube::ObjectKey& key, const Error& error) {
-        bad_pools_[key] = version_in(pools_.store(), key);
-        on_bad_object(kube::Resource<kube::IpAddressPool>::kType, key, error);
-    };
-    return made;
-}
-
-kube::Informer<kube::L2Advertisement>::Callbacks Controller::l2_callbacks() {
-    auto made = callbacks<kube::L2Advertisement>([this](const auto&) { config_dirty_ = true; });
-    made.on_bad_object = [this](const kube::ObjectKey& key, const Error& error) {
-        bad_l2_[key] = version_in(l2_advertisements_.store(), key);
-        on_bad_object(kube::Resource<kube::L2Advertisement>::kType, key, error);
-    };
-    return made;
 }
 
 void Controller::start(rt::TaskGroup& group) {
@@ -228,7 +199,7 @@ void Controller::load_config() {
     const std::vector<config::Problem> before = config_.problems();
     const bool changed = config_.update(config::parse(objects));
     if (config_.problems() != before) {
-        report(config_.problems());
+        report(before);
     }
     if (changed) {
         planner_.on_config(config_.current());
@@ -238,7 +209,9 @@ void Controller::load_config() {
     }
 }
 
-void Controller::report(const std::vector<config::Problem>& problems) {
+// Logs all problems there are now, and posts an Event for each that was not there before.
+void Controller::report(const std::vector<config::Problem>& before) {
+    const std::vector<config::Problem>& problems = config_.problems();
     if (problems.empty()) {
         logger_.info("configuration is right again");
         return;
@@ -246,6 +219,9 @@ void Controller::report(const std::vector<config::Problem>& problems) {
     std::string line;
     for (const config::Problem& problem : problems) {
         line += (line.empty() ? "" : "; ") + to_string(problem);
+        if (std::find(before.begin(), before.end(), problem) != before.end()) {
+            continue;
+        }
         std::string uid;
         if (problem.kind == config::Kind::IpAddressPool) {
             if (const auto pool = pools_.store().find(problem.key)) {
@@ -291,8 +267,8 @@ StatusWriter& Controller::writer_for(const kube::ObjectKey& service) {
 }
 
 bool Controller::stale() const {
-    return config_.stale() || any_still_bad(bad_pools_, pools_.store()) ||
-           any_still_bad(bad_l2_, l2_advertisements_.store());
+    return config_.stale() || !pools_.bad_objects().empty() ||
+           !l2_advertisements_.bad_objects().empty();
 }
 
 void Controller::update_gauges() {

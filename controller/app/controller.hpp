@@ -13,7 +13,6 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,15 +58,13 @@ private:
     );
     void on_service(const kube::Change<kube::Service>& change);
     void on_namespace(const kube::Change<kube::Namespace>& change);
-    kube::Informer<kube::IpAddressPool>::Callbacks pool_callbacks();
-    kube::Informer<kube::L2Advertisement>::Callbacks l2_callbacks();
     void on_bad_object(
         const kube::ResourceType& type, const kube::ObjectKey& key, const Error& error
     );
     [[nodiscard]] bool synced() const;
     awaitable<void> decide();
     void load_config();
-    void report(const std::vector<config::Problem>& problems);
+    void report(const std::vector<config::Problem>& before);
     void carry_out(const controller_plan::Outcome& outcome);
     [[nodiscard]] StatusWriter& writer_for(const kube::ObjectKey& service);
 
@@ -88,11 +85,6 @@ private:
     kube::EventRecorder events_;
     std::vector<std::unique_ptr<StatusWriter>> writers_;
     PoolStatusWriter pool_status_;
-
-    // Objects of our own kinds that could not be decoded, with the version of the good one in the
-    // store at that time ("" when there was none): once it differs, the object was corrected.
-    std::map<kube::ObjectKey, std::string> bad_pools_;
-    std::map<kube::ObjectKey, std::string> bad_l2_;
 
     kube::Informer<kube::Service> services_;
     kube::Informer<kube::Namespace> namespaces_;

@@ -5,6 +5,7 @@
 #include "common/kube/watch/store.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -41,6 +42,8 @@ awaitable<void> run_list_watch(
     KubeApi& api, Collection collection, ObjectSink& sink, WatchErrorCallback on_error, Rng rng
 );
 
+using BadObjects = std::map<ObjectKey, Error>;
+
 template <class T>
 class Informer final : private ObjectSink {
 public:
@@ -49,7 +52,8 @@ public:
         std::function<void()> on_synced;  // once, after the first full list
         // The connection to the server broke (a new reason each time), or works again (nullptr).
         WatchErrorCallback on_error;
-        // An object we cannot decode: the last good version stays in the store.
+        // An object we cannot decode: the last good version stays in the store. Called once, and
+        // again only when something else is wrong with it.
         std::function<void(const ObjectKey&, const Error&)> on_bad_object;
     };
 
@@ -65,9 +69,14 @@ public:
     // True once the first full list is in the store; stays true while disconnected.
     [[nodiscard]] bool synced() const { return synced_; }
     [[nodiscard]] const Store<T>& store() const { return store_; }
+    // The objects that cannot be decoded as they are now, and why.
+    [[nodiscard]] const BadObjects& bad_objects() const { return bad_; }
 
 private:
-    void begin_replace() override { incoming_.clear(); }
+    void begin_replace() override {
+        incoming_.clear();
+        incoming_bad_.clear();
+    }
     void add(const nlohmann::json& object) override;
     void remove(const nlohmann::json& object) override;
     void end_replace() override;
@@ -80,8 +89,10 @@ private:
             }
         }
     }
-    void report_bad(const ObjectKey& key, const Error& error) {
-        if (callbacks_.on_bad_object) {
+    void report_bad(const ObjectKey& key, const Error& error, const BadObjects& known) {
+        const auto before = known.find(key);
+        const bool said = before != known.end() && before->second == error;
+        if (!said && callbacks_.on_bad_object) {
             callbacks_.on_bad_object(key, error);
         }
     }
@@ -91,7 +102,9 @@ private:
     Callbacks callbacks_;
     Rng rng_;
     Store<T> store_;
-    typename Store<T>::Objects incoming_;
+    BadObjects bad_;
+    typename Store<T>::Objects incoming_;  // the full state while it is sent
+    BadObjects incoming_bad_;
     bool synced_ = false;
 };
 
@@ -103,6 +116,7 @@ void Informer<T>::add(const nlohmann::json& object) {
     auto decoded = Resource<T>::decode(object);
     if (decoded) {
         ObjectKey key = decoded->meta.key;
+        incoming_bad_.erase(key);
         incoming_[std::move(key)] = std::make_shared<const T>(std::move(*decoded));
         return;
     }
@@ -110,16 +124,22 @@ void Informer<T>::add(const nlohmann::json& object) {
     if (auto last_good = store_.find(key)) {
         incoming_[key] = std::move(last_good);
     }
-    report_bad(key, decoded.error());
+    incoming_bad_.insert_or_assign(key, decoded.error());
 }
 
 template <class T>
 void Informer<T>::remove(const nlohmann::json& object) {
-    incoming_.erase(key_of(object));
+    const ObjectKey key = key_of(object);
+    incoming_.erase(key);
+    incoming_bad_.erase(key);
 }
 
 template <class T>
 void Informer<T>::end_replace() {
+    const BadObjects before = std::exchange(bad_, std::exchange(incoming_bad_, {}));
+    for (const auto& [key, error] : bad_) {
+        report_bad(key, error, before);
+    }
     report(store_.replace(std::exchange(incoming_, {})));
     if (!synced_) {
         synced_ = true;
@@ -133,15 +153,20 @@ template <class T>
 void Informer<T>::put(const nlohmann::json& object) {
     auto decoded = Resource<T>::decode(object);
     if (decoded) {
+        bad_.erase(decoded->meta.key);
         report(store_.put(std::move(*decoded)));
-    } else {
-        report_bad(key_of(object), decoded.error());
+        return;
     }
+    const ObjectKey key = key_of(object);
+    report_bad(key, decoded.error(), bad_);
+    bad_.insert_or_assign(key, decoded.error());
 }
 
 template <class T>
 void Informer<T>::erase(const nlohmann::json& object) {
-    report(store_.erase(key_of(object)));
+    const ObjectKey key = key_of(object);
+    bad_.erase(key);
+    report(store_.erase(key));
 }
 
 }  // namespace steelyard::kube

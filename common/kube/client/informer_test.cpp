@@ -54,6 +54,7 @@ protected:
         loop_.run(test());
         synced_ = informer.synced();
         size_ = informer.store().size();
+        bad_ = informer.bad_objects().size();
     }
 
     static constexpr const char* kInitialEnd =
@@ -65,6 +66,7 @@ protected:
     std::vector<std::string> asked_;
     bool synced_ = false;
     std::size_t size_ = 0;
+    std::size_t bad_ = 0;
 };
 
 TEST_F(InformerTest, FollowsAWatchListAndResumesWhenItEnds) {
@@ -115,6 +117,28 @@ TEST_F(InformerTest, ABadObjectKeepsItsLastGoodVersion) {
 
     EXPECT_THAT(heard_, ElementsAre("+a", "synced", "bad a"));
     EXPECT_EQ(size_, 1U);
+    EXPECT_EQ(bad_, 1U);
+}
+
+TEST_F(InformerTest, ABadObjectIsReportedOnceAndForgottenWhenItIsDeleted) {
+    constexpr const char* kBroken = R"(,"labels":7)";
+    play([this](ScriptedConnection& connection, std::size_t number) -> awaitable<void> {
+        asked_.push_back(co_await connection.read_request());
+        if (number > 0) {
+            done_.notify();
+            co_await connection.wait_closed();
+            co_return;
+        }
+        co_await connection.write(fakes::chunked_head());
+        co_await connection.write(chunk(
+            line("ADDED", "a", "1", kBroken) + line("BOOKMARK", "", "5", kInitialEnd) +
+            line("MODIFIED", "a", "6", kBroken) + line("DELETED", "a", "7", kBroken)
+        ));
+        co_await connection.write(fakes::last_chunk());
+    });
+
+    EXPECT_THAT(heard_, ElementsAre("bad a", "synced"));
+    EXPECT_EQ(bad_, 0U);
 }
 
 TEST_F(InformerTest, FallsBackToAListAndReportsNothing) {
