@@ -3,15 +3,30 @@
 #include "common/rt/sleep.hpp"
 #include "controller/app/status_patch.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace steelyard::controller {
 namespace {
 
+using asio::experimental::awaitable_operators::operator||;
+
 constexpr int kConflictAttempts = 5;
 constexpr Duration kFirstDelay = std::chrono::milliseconds(100);
 constexpr Duration kLongestDelay = std::chrono::seconds(30);
+
+Instant now() {
+    return std::chrono::steady_clock::now();
+}
+
+// The next write would fare no better, whatever it is about.
+bool concerns_all(const Error& error) {
+    return is(error, Errc::Unavailable) || is(error, Errc::Timeout) ||
+           is(error, Errc::TooManyRequests);
+}
 
 }  // namespace
 
@@ -34,7 +49,11 @@ void StatusWriter::put(
     const kube::ObjectKey& service, std::string uid, controller_plan::Standing standing
 ) {
     Wanted wanted{std::move(uid), std::move(standing)};
-    if (wanted_.insert_or_assign(service, std::move(wanted)).second) {
+    const bool added = wanted_.insert_or_assign(service, std::move(wanted)).second;
+    const auto of_service = [&](const auto& entry) {
+        return entry.second == service;
+    };
+    if (added || std::erase_if(later_, of_service) != 0) {
         order_.push_back(service);
     }
     wake_.notify();
@@ -43,14 +62,13 @@ void StatusWriter::put(
 void StatusWriter::forget(const kube::ObjectKey& service) {
     if (wanted_.erase(service) != 0) {
         std::erase(order_, service);
+        std::erase_if(later_, [&](const auto& entry) { return entry.second == service; });
     }
 }
 
 awaitable<void> StatusWriter::run() {
     for (;;) {
-        while (order_.empty()) {
-            co_await wake_.wait();
-        }
+        co_await wait_for_work();
         const kube::ObjectKey service = order_.front();
         order_.pop_front();
         Wanted wanted = std::move(wanted_.extract(service).mapped());
@@ -58,6 +76,24 @@ awaitable<void> StatusWriter::run() {
         const Duration delay = conclude(service, std::move(wanted), result);
         if (delay > Duration::zero()) {
             co_await rt::sleep_for(delay);
+        }
+    }
+}
+
+awaitable<void> StatusWriter::wait_for_work() {
+    for (;;) {
+        while (!later_.empty() && later_.begin()->first <= now()) {
+            order_.push_back(std::move(later_.begin()->second));
+            later_.erase(later_.begin());
+        }
+        if (!order_.empty()) {
+            co_return;
+        }
+        if (later_.empty()) {
+            co_await wake_.wait();
+        } else {
+            const Instant due = later_.begin()->first;
+            co_await (wake_.wait() || rt::sleep_until(due));
         }
     }
 }
@@ -117,11 +153,24 @@ Duration StatusWriter::conclude(
         "writing the status failed, will retry",
         {{"service", to_string(service)}, {"error", to_string(error)}}
     );
-    // Nothing newer came meanwhile: try this one again, after the others.
-    if (wanted_.try_emplace(service, std::move(wanted)).second) {
-        order_.push_back(service);
+    const bool all = concerns_all(error);
+    const Duration delay = backoff(all ? failures_++ : wanted.refusals++);
+    if (!all) {
+        failures_ = 0;
     }
-    const unsigned doublings = std::min(failures_++, 10U);
+    // Unless something newer came meanwhile, try this one again.
+    if (wanted_.try_emplace(service, std::move(wanted)).second) {
+        if (all) {
+            order_.push_back(service);
+        } else {
+            later_.emplace(now() + delay, service);
+        }
+    }
+    return all ? delay : Duration::zero();
+}
+
+Duration StatusWriter::backoff(unsigned failures) {
+    const unsigned doublings = std::min(failures, 10U);
     const Duration delay = std::min<Duration>(kFirstDelay * (1U << doublings), kLongestDelay);
     const double jitter = 0.5 + rng_.unit() / 2;
     return std::chrono::duration_cast<Duration>(delay * jitter);

@@ -15,7 +15,8 @@
 // Writes the standing of Services to the API, one after the other. Each write reads the object
 // first, so that what other writers put there stays, and is conditional on its resourceVersion; a
 // conflict reads again. A failure is retried with backoff until it works or a newer standing
-// replaces it. The controller runs several; one Service always goes to the same one, which keeps
+// replaces it: while the server is not well everything waits, while it refuses one Service the
+// others go on. The controller runs several; one Service always goes to the same one, which keeps
 // its writes in order.
 namespace steelyard::controller {
 
@@ -41,13 +42,16 @@ private:
     struct Wanted {
         std::string uid;
         controller_plan::Standing standing;
+        unsigned refusals = 0;  // of this Service, in a row
     };
-    enum class Step { Done, Again, BackOff };
+    enum class Step { Done, Again };
 
+    awaitable<void> wait_for_work();
     awaitable<Result<>> write(kube::ObjectKey service, Wanted wanted);
     awaitable<Result<Step>> try_write(const kube::ObjectKey& service, const Wanted& wanted);
-    // How long to wait before the next one; zero after a success.
+    // How long to wait before the next one; zero unless the server is not well.
     Duration conclude(const kube::ObjectKey& service, Wanted wanted, const Result<>& result);
+    Duration backoff(unsigned failures);
 
     kube::KubeApi& api_;
     log::Logger logger_;
@@ -56,8 +60,10 @@ private:
     Rng rng_;
     rt::Signal wake_;
     std::map<kube::ObjectKey, Wanted> wanted_;
-    std::deque<kube::ObjectKey> order_;  // keys of wanted_, each once, and forgotten ones
-    unsigned failures_ = 0;              // in a row
+    // Each key of wanted_ stands in one of these: to be written now, or tried again when it is due.
+    std::deque<kube::ObjectKey> order_;
+    std::multimap<Instant, kube::ObjectKey> later_;
+    unsigned failures_ = 0;  // of the server, in a row
 };
 
 }  // namespace steelyard::controller
