@@ -195,7 +195,9 @@ WireSide::Callbacks Speaker::wire_callbacks() {
         wake();
     };
     callbacks.on_conflict = [this](const l2::Conflict& conflict) {
-        if (leaving_) {
+        const auto planned = announcements_.addresses.find(conflict.address);
+        if (leaving_ || planned == announcements_.addresses.end() ||
+            !planned->second.announced_here) {
             return;  // the node that takes over
         }
         log_.warn(
