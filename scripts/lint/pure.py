@@ -6,7 +6,7 @@ from tree import code_only, is_test, line_of
 
 _PURE = re.compile(r"\bsy_room\s*\(\s*\w+\s+PURE\b")
 _IMPURE = re.compile(
-    r"<boost/asio|<boost/beast|<netlink|<spdlog|<sys/socket\.h>|<thread>|<mutex>"
+    r"<boost/asio|<boost/beast|<netlink|<spdlog|<thread>|<mutex>|::socket\s*\("
     r"|::now\s*\(|std::j?thread\b|std::mutex\b|\brandom_device\b|\bgetenv\b")
 
 

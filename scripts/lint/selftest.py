@@ -80,7 +80,7 @@ SAMPLES = {
           "speaker does not know controller"),
          ({"common/config/a.cpp": '#include "speaker/elect/b.hpp"\n', "speaker/elect/b.hpp": ""},
           "common does not know speaker"),
-         ({"common/rt/a.cpp": '#include "e2e/lab/b.hpp"\n', "e2e/lab/b.hpp": ""}, "only e2e includes e2e"),
+         ({"common/rt/a.cpp": '#include "e2e/lab/b.hpp"\n', "e2e/lab/b.hpp": ""}, "integration tests include e2e"),
          ({"common/rt/a.cpp": '#include "common/testing/b.hpp"\n', "common/testing/b.hpp": ""}, "only tests"),
          ({"common/rt/a.cpp": "#include <boost/beast/http.hpp>\n"}, "belongs in common/http"),
          ({"common/rt/a.cpp": '#include "signal.hpp"\n'}, "not a path from the root"),

@@ -1,9 +1,9 @@
 #include "speaker/io/dataplane/kernel.hpp"
 
-#include "speaker/io/netlink/ipset.hpp"
-#include "speaker/io/netlink/ipvs.hpp"
-#include "speaker/io/netlink/link_table.hpp"
 #include "speaker/io/netlink/sysctl.hpp"
+#include "speaker/netlink/ipset.hpp"
+#include "speaker/netlink/ipvs.hpp"
+#include "speaker/netlink/link_table.hpp"
 
 #include <boost/asio/post.hpp>
 

@@ -1,8 +1,8 @@
 #include "speaker/io/netlink/link_monitor.hpp"
 
 #include "common/rt/sleep.hpp"
-#include "speaker/io/netlink/link_table.hpp"
 #include "speaker/io/netlink/socket.hpp"
+#include "speaker/netlink/link_table.hpp"
 
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>

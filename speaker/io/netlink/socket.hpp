@@ -2,7 +2,7 @@
 
 #include "common/base/error.hpp"
 #include "common/rt/asio.hpp"
-#include "speaker/io/netlink/message.hpp"
+#include "speaker/netlink/message.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 

@@ -1,4 +1,4 @@
-#include "speaker/io/netlink/ipvs.hpp"
+#include "speaker/netlink/ipvs.hpp"
 
 #include <linux/genetlink.h>
 #include <linux/ip_vs.h>

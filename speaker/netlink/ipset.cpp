@@ -1,4 +1,4 @@
-#include "speaker/io/netlink/ipset.hpp"
+#include "speaker/netlink/ipset.hpp"
 
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/ipset/ip_set_hash.h>

@@ -1,6 +1,6 @@
-#include "speaker/io/netlink/ipset.hpp"
-#include "speaker/io/netlink/ipvs.hpp"
-#include "speaker/io/netlink/link_table.hpp"
+#include "speaker/netlink/ipset.hpp"
+#include "speaker/netlink/ipvs.hpp"
+#include "speaker/netlink/link_table.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

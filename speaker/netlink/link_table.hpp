@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/net/interface.hpp"
-#include "speaker/io/netlink/message.hpp"
+#include "speaker/netlink/message.hpp"
 
 #include <map>
 #include <optional>

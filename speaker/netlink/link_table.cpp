@@ -1,4 +1,4 @@
-#include "speaker/io/netlink/link_table.hpp"
+#include "speaker/netlink/link_table.hpp"
 
 #include <linux/if.h>
 #include <linux/if_addr.h>

@@ -1,4 +1,4 @@
-#include "speaker/io/netlink/message.hpp"
+#include "speaker/netlink/message.hpp"
 
 #include <arpa/inet.h>
 #include <linux/netlink.h>

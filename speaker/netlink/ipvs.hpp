@@ -1,6 +1,6 @@
 #pragma once
 
-#include "speaker/io/netlink/message.hpp"
+#include "speaker/netlink/message.hpp"
 #include "speaker/proxy/tables.hpp"
 
 #include <chrono>
