@@ -35,7 +35,7 @@ std::uint64_t FamilyCount::available() const {
     return total == kMaxCount ? total : total - std::min(total, assigned);
 }
 
-std::size_t Allocator::KeyHash::operator()(const kube::ObjectKey& key) const noexcept {
+std::size_t Allocator::KeyHash::operator()(const kube::ObjectKey& key) const {
     const std::size_t ns = std::hash<std::string>()(key.ns);
     return std::hash<std::string>()(key.name) ^ (ns * 0x9e3779b97f4a7c15U);
 }

@@ -69,8 +69,15 @@ private:
         Assignment assignment;
         Sharing sharing;
     };
+    // Not noexcept: the standard library then keeps each hash beside its entry, and a look-up in a
+    // large table need not hash the neighbours, each a cache miss away.
     struct KeyHash {
-        std::size_t operator()(const kube::ObjectKey& key) const noexcept;
+        std::size_t operator()(const kube::ObjectKey& key) const;
+    };
+    struct AddressHash {
+        std::size_t operator()(const net::IpAddress& address) const {
+            return std::hash<net::IpAddress>()(address);
+        }
     };
     struct Space {
         FreeSpace free;
@@ -115,7 +122,8 @@ private:
     std::vector<PoolState*> pinned_;   // autoAssign with serviceAllocation, in order of preference
     std::vector<PoolState*> general_;  // autoAssign without, by name
     std::unordered_map<kube::ObjectKey, Held, KeyHash> held_;
-    std::unordered_map<net::IpAddress, std::vector<const Held*>> holders_;  // into held_
+    std::unordered_map<net::IpAddress, std::vector<const Held*>, AddressHash>
+        holders_;  // into held_
 };
 
 }  // namespace steelyard::ipam
