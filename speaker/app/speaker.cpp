@@ -397,6 +397,15 @@ void Speaker::tell_services(const speaker_plan::Announcements& next) {
             );
         }
     }
+    for (const auto& [service, reasons] : next.silent) {
+        const auto before = announcements_.silent.find(service);
+        if (before == announcements_.silent.end() || before->second != reasons) {
+            log_.info(
+                "announced by nobody",
+                {{"service", to_string(service)}, {"why", to_string(reasons)}}
+            );
+        }
+    }
     for (const auto& [address, entry] : announcements_.addresses) {
         if (entry.announced_here && !next.addresses.contains(address)) {
             log_.info("no longer announcing", {{"ip", to_string(address)}, {"why", "released"}});

@@ -69,7 +69,8 @@ struct Event {
     std::string message;
     friend bool operator==(const Event&, const Event&) = default;
 };
-// What to say about the Services whose announcement from this node is new, or newly fails.
+// What to say about the Services whose announcement from this node is new or newly fails, and about
+// those that no node announces because the configuration lacks something.
 [[nodiscard]] std::vector<Event> events_between(
     const std::string& node_name, const Announcements& before, const Announcements& after
 );

@@ -480,5 +480,23 @@ TEST_F(PlanTest, AMissingInterfaceIsToldOnceAsAWarning) {
     EXPECT_THAT(events_between(snapshot_.node_name, now, now), IsEmpty());
 }
 
+TEST_F(PlanTest, AMissingAdvertisementIsToldOnceAsAWarning) {
+    config_.l2_advertisements.clear();
+    const Announcements now = planned();
+
+    const auto events = events_between(snapshot_.node_name, {}, now);
+
+    ASSERT_THAT(events, SizeIs(1));
+    EXPECT_EQ(events[0].reason, "announceFailed");
+    EXPECT_EQ(events[0].message.find("no node announces it: "), 0U);
+    EXPECT_TRUE(events[0].warning);
+    EXPECT_THAT(events_between(snapshot_.node_name, now, now), IsEmpty());
+}
+
+TEST_F(PlanTest, MissingEndpointsAreNobodysMistake) {
+    snapshot_.slices.clear();
+    EXPECT_THAT(events_between(snapshot_.node_name, {}, planned()), IsEmpty());
+}
+
 }  // namespace
 }  // namespace steelyard::speaker_plan

@@ -29,6 +29,11 @@ std::string_view sentence(WhyNot why_not) {
     return "unknown";
 }
 
+// What only a change of configuration mends; the other reasons come and go with pods and nodes.
+bool is_for_the_user(const Reasons& reasons) {
+    return reasons.why_not == WhyNot::NotInPool || reasons.why_not == WhyNot::NoAdvertisement;
+}
+
 // The Services with an announced address, or one elected here that has no interface.
 std::set<kube::ObjectKey> services_where(const Announcements& plan, bool announced) {
     std::set<kube::ObjectKey> services;
@@ -103,6 +108,19 @@ std::vector<Event> events_between(
                  std::string(kAnnounceFailed),
                  "node \"" + node_name +
                      "\" cannot announce: " + std::string(sentence(WhyNot::NoInterface))}
+            );
+        }
+    }
+    // Every node finds the same and says it in the same words, so it stays one Event.
+    for (const auto& [service, reasons] : after.silent) {
+        const auto earlier = before.silent.find(service);
+        if (is_for_the_user(reasons) &&
+            (earlier == before.silent.end() || earlier->second != reasons)) {
+            events.push_back(
+                {service,
+                 true,
+                 std::string(kAnnounceFailed),
+                 "no node announces it: " + to_string(reasons)}
             );
         }
     }
