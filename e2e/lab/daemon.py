@@ -21,19 +21,20 @@ import uml
 
 SOCKET = "socket"
 BOOT_LIMIT = 120
+FAREWELL = 3
 MODULES = bare.MODULES + ["overlay", "cls_flower", "act_gact", "sch_ingress"]
 
 # Everything is written into an overlay in guest memory, so that pods can have files anywhere and the host's
-# file system stays as it is.
+# file system stays as it is. `-n`: mount must not note down what it does, in the host's /run.
 START = """set -e
 exec 2> /run/job/start.log
-mount -t tmpfs tmpfs /mnt
+mount -n -t tmpfs tmpfs /mnt
 mkdir /mnt/upper /mnt/work /mnt/root
-mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work root /mnt/root
-for folder in dev proc sys run; do mount --move /$folder /mnt/root/$folder; done
+mount -n -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work root /mnt/root
+for folder in dev proc sys run; do mount -n --move /$folder /mnt/root/$folder; done
 cd /mnt/root
 pivot_root . mnt
-umount -l /mnt
+umount -n -l /mnt
 cd /
 exec {python} -B {agent} > /run/job/agent.log 2>&1
 """
@@ -51,6 +52,7 @@ class Daemon:
         self.channels = {}  # guest channel -> (client writer, client channel)
         self.next_channel = 1
         self.progress = []
+        self.waiting = set()  # writers of clients that wait for the boot
         self.outcome = None  # None while booting, else {"ok": bool, "error": ...}
         self.changed = asyncio.Condition()
         self.ended = asyncio.Event()
@@ -94,9 +96,12 @@ class Daemon:
                 break
             if self.outcome is None and age > BOOT_LIMIT:
                 await self.note_outcome({"ok": False, "error": f"the cluster is not up after {BOOT_LIMIT} s"})
+            if self.outcome and not self.outcome["ok"]:
+                await asyncio.sleep(FAREWELL)  # `lab up` reads the logs and ends us
+                break
         if self.outcome is None:
             await self.note_outcome({"ok": False, "error": "the guest ended while it booted"})
-            await asyncio.sleep(1)
+            await asyncio.sleep(FAREWELL)
         self.ended.set()
 
     async def note_outcome(self, outcome):
@@ -138,6 +143,8 @@ class Daemon:
         except (ConnectionError, frames.ProtocolError):
             pass
         finally:
+            if writer in self.waiting and self.outcome is None:
+                self.ended.set()  # whoever wanted this lab has gone before it was up
             for number in numbers.values():
                 if self.channels.pop(number, None):
                     self.line.send(frames.encode(frames.CLOSE, number))
@@ -147,6 +154,7 @@ class Daemon:
         if kind == frames.OPEN:
             operation = json.loads(payload).get("op")
             if operation == "wait":
+                self.waiting.add(writer)
                 return asyncio.create_task(self.answer_wait(channel, writer))
             if operation == "down":
                 self.ended.set()

@@ -5,17 +5,17 @@
 #   status     written at the end: exit status of `start`
 # /run is a tmpfs of the guest's own; everything else written lands on the host.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=755 tmpfs /run
+mount -n -t proc proc /proc
+mount -n -t sysfs sysfs /sys
+mount -n -t tmpfs -o mode=755 tmpfs /run
 mountpoint -q /dev || mount -t devtmpfs devtmpfs /dev
 mkdir -p /run/job /run/netns /run/lock /run/tmp /dev/pts /dev/shm
 chmod 1777 /run/lock /run/tmp
-mount -t devpts devpts /dev/pts
-mount -t tmpfs tmpfs /dev/shm
+mount -n -t devpts devpts /dev/pts
+mount -n -t tmpfs tmpfs /dev/shm
 ln -sf /proc/self/fd /dev/fd
 # A mount of its own: the folder is often in /dev/shm, which the guest's own /dev hides.
-mount -t hostfs -o "$LAB_JOB" job /run/job
+mount -n -t hostfs -o "$LAB_JOB" job /run/job
 ip link set lo up
 
 # The kernel asks this program for modules it misses; there is no /lib/modules to read them from.
