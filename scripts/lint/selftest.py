@@ -103,8 +103,7 @@ SAMPLES = {
     "size": ({"common/net/a.cpp": "\n" * 600}, [({"common/net/a.cpp": "\n" * 601}, "split it")]),
     "words": (
         {"docs/a.md": "Temporary files go to $TMPDIR.\n", "e2e/run.sh": "mkdir /tmp/lab\n"},
-        [({"docs/a.md": "Look in /tmp/lab.\n"}, "/tmp/"), ({"run.sh": "cd /work/main\n"}, "/work/"),
-         ({"a.yaml": "image: quay.io/x/y\n"}, "registry host"), ({"a.txt": "asked an llm\n"}, "not about")]),
+        [({"docs/a.md": "Look in /tmp/lab.\n"}, "/tmp/"), ({"run.sh": "cd /home/me/tree\n"}, "/home/m")]),
     "format": (
         {".clang-format": "BasedOnStyle: Google\n", "a.cpp": "int a = 1;\n"},
         [({".clang-format": "BasedOnStyle: Google\n", "a.cpp": "int   a=1;\n"}, "clang-format-14 -i a.cpp")]),
