@@ -23,7 +23,7 @@ import topology as shape  # noqa: E402
 from api import Api, ApiError  # noqa: E402
 from controllers import Controllers  # noqa: E402
 from kubelet import Kubelet  # noqa: E402
-from machines import CGROUPS, Machines  # noqa: E402
+from machines import Machines  # noqa: E402
 from mux import Mux  # noqa: E402
 from podspec import Images  # noqa: E402
 

@@ -2,10 +2,11 @@
 
 A frame is type (1 byte), channel (4), length (4), payload; integers big endian. A channel is one request:
 OPEN (JSON) starts it, STDIN/STDOUT/STDERR carry bytes (empty = end of stream), EXIT (JSON) ends it, CLOSE
-says that the requester went away, CONTROL (JSON) carries a terminal's new size or a signal. Each byte stream starts with a window of WINDOW bytes that CREDIT frames
-extend, so a reader that stops reading stops only its own channel. Channel 0 is the line itself: events
-(JSON in STDOUT) from the agent, and CREDIT for the LINE_WINDOW bytes the daemon may send ahead: a guest's
-serial line that has to hold back its input (4096 bytes) never takes any again. No I/O here.
+says that the requester went away, CONTROL (JSON) carries a terminal's new size or a signal. Each byte stream
+starts with a window of WINDOW bytes that CREDIT frames extend, so a reader that stops reading stops only its
+own channel. Channel 0 is the line itself: events (JSON in STDOUT) from the agent, and CREDIT for the
+LINE_WINDOW bytes the daemon may send ahead: a guest's serial line that has to hold back its input (4096
+bytes) never takes any again. No I/O here.
 """
 
 import json

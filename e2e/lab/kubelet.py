@@ -6,7 +6,6 @@ All requests leave from the node's own network namespace, so a dead or cut-off n
 import asyncio
 import os
 
-import machines as m
 from api import MERGE_PATCH, ApiError
 from pod_worker import NETWORK_ERRORS, PodWorker, now
 
@@ -28,7 +27,8 @@ class Kubelet:
         self.logs = settings["logs"]
         self.service_variables = settings["service_variables"]
         self.workers = {}
-        self.addresses = {}
+        self.addresses = set()  # taken by pods
+        self.last_taken = node.gateway
         self.last_renewal = 0.0  # loop time; the node controller looks at it
         self.in_touch = False
         self.tasks = []
@@ -51,7 +51,7 @@ class Kubelet:
             task.cancel()
         for worker in self.workers.values():
             worker.vanish()
-        self.workers, self.addresses, self.in_touch = {}, {}, False
+        self.workers, self.addresses, self.in_touch = {}, set(), False
         self.api.drop_idle()
 
     # --- node
@@ -96,7 +96,7 @@ class Kubelet:
         self.log("registered")
 
     async def _renew(self):
-        name = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+        name = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
         stamp = now().replace("Z", ".000000Z")
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {
             "name": self.name, "namespace": "kube-node-lease"}, "spec": {
@@ -140,21 +140,17 @@ class Kubelet:
 
     def take_address(self):
         """The next free address of the node's pod network."""
-        hosts = self.node.pods.hosts()
-        next(hosts)  # cni0
-        used = set(self.addresses)
+        free = [address for address in self.node.pods.hosts()
+                if address != self.node.gateway and str(address) not in self.addresses]
         # Not the lowest free one: an address just released may still be in others' tables.
-        self.last_taken = getattr(self, "last_taken", None)
-        free = [str(address) for address in hosts if str(address) not in used]
-        later = [address for address in free if self.last_taken is None
-                 or int(address.rsplit(".", 1)[1]) > int(self.last_taken.rsplit(".", 1)[1])]
+        later = [address for address in free if address > self.last_taken]
         self.last_taken = (later or free)[0]
-        self.addresses[self.last_taken] = True
-        return self.last_taken
+        self.addresses.add(str(self.last_taken))
+        return str(self.last_taken)
 
     def release_address(self, address):
         """A pod has gone."""
-        self.addresses.pop(address, None)
+        self.addresses.discard(address)
 
     def running(self, pod_name):
         """(pod's worker, its first running process) for `lab exec`; LookupError when there is none."""

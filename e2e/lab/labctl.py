@@ -44,7 +44,8 @@ def up(state, topology_file, memory="2048M", limit=1800, cluster=True, on_line=N
         raise uml.LabError(f"a lab is up already (state folder {state}); end it with `lab down`")
     shutil.rmtree(state, ignore_errors=True)
     settings = {"topology": text, "build": str(build), "source": str(SOURCE), "cluster": cluster,
-                "images": (uml.HERE / "images.json").read_text(encoding="utf-8"), "apiserver": [str(build / API_SERVER), *API_SERVER_FLAGS]}
+                "images": (uml.HERE / "images.json").read_text(encoding="utf-8"),
+                "apiserver": [str(build / API_SERVER), *API_SERVER_FLAGS]}
     daemon.start(state, settings, memory, limit)
     outcome = client.call(state, "wait", on_line)
     if not outcome["ok"]:

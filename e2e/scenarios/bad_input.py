@@ -16,7 +16,8 @@ def reports(cluster):
     """Everything the product says about the broken pool: refusals, log lines, conditions."""
     lines = []
     for name in ("controller", "speaker"):
-        status, out, _ = cluster.try_run("client", "kubectl", "-n", NAMESPACE, "get", "configurationstates", "-o", "json")
+        status, out, _ = cluster.try_run("client", "kubectl", "-n", NAMESPACE, "get", "configurationstates",
+                                         "-o", "json")
         lines += out.splitlines() if status == 0 else []
         lines += cluster.logs(name).splitlines()
     return [line for line in lines if "broken" in line and "192.168.100.230-192.168.100.220" in line]
