@@ -39,7 +39,7 @@ scenarios: build ## lab scenarios alone (NAME="failover local" picks some)
 fuzz: ## run every fuzz target for ten seconds (needs clang)
 	@scripts/setup.sh --build --fuzz
 	@cmake --preset fuzz --log-level=WARNING >/dev/null
-	@cmake --build --preset fuzz -j $(JOBS)
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzzers
 	@ctest --preset fuzz
 
 bench: setup ## benchmarks of the hot paths, each printing its ratios
