@@ -12,6 +12,7 @@ namespace {
 // deleted.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as above
 class Category final : public boost::system::error_category {
 public:
     [[nodiscard]] const char* name() const noexcept override { return "steelyard"; }

@@ -5,6 +5,10 @@
 set -u
 KUBECTL=${KUBECTL:-kubectl}
 PROGRAM=${PROGRAM:?set PROGRAM to the steelyard-apiserver binary}
+if ! command -v "$KUBECTL" >/dev/null; then
+    echo "skipped: there is no $KUBECTL"
+    exit 77
+fi
 work=$(mktemp -d)
 "$PROGRAM" --port 0 --state-dir "$work/state" >"$work/server.log" 2>&1 &
 server=$!
