@@ -124,6 +124,9 @@ IndirectPing read_indirect_ping(MsgpackReader& in) {
     }
     out.target.address = target.value_or(net::IpAddress());
     out.source = endpoint(source, source_port);
+    if (!out.source) {
+        out.source_node.clear();
+    }
     return out;
 }
 
@@ -301,6 +304,9 @@ Ping read_ping(MsgpackReader& in) {
         return true;
     });
     out.source = endpoint(source, port);
+    if (!out.source) {
+        out.source_node.clear();
+    }
     return out;
 }
 

@@ -102,6 +102,16 @@ TEST(MessagesTest, EveryTruncationIsRefused) {
     }
 }
 
+TEST(MessagesTest, ASourceNameWithoutItsAddressIsForgotten) {
+    // {SeqNo: 1, SourceNode: "n", Node: "b"}: there is nobody to answer, so the name means nothing.
+    const auto message =
+        decode_packet_message(from_hex("0083a55365714e6f01aa536f757263654e6f6465a16ea44e6f6465a162")
+        );
+
+    ASSERT_TRUE(message.has_value());
+    EXPECT_EQ(*message, PacketMessage(Ping{1, "b", std::nullopt, ""}));
+}
+
 TEST(MessagesTest, UnknownKeysAreSkippedWhateverTheyHold) {
     // {"New": {"x": [1, 2.5, nil]}, "SeqNo": 9}
     const auto message =
