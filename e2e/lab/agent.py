@@ -158,7 +158,7 @@ class Agent:
         """What an `exec` request runs: on a machine, in a pod (pod/NAME), or on the switch (no node)."""
         node = request.get("node")
         env = {"PATH": PATH, "HOME": str(LAB / "home"), "KUBECONFIG": KUBECONFIG, "LANG": "C.UTF-8",
-               "TMPDIR": "/run/tmp", "PS1": f"{node}:\\w# ", **request.get("env", {})}
+               "TMPDIR": "/run/tmp", "PS1": f"{node}# ", **request.get("env", {})}
         prefix = self.pod_prefix(node[4:]) if node and node.startswith("pod/") else self.machines.enter(node)
         if request.get("cwd") and prefix:
             prefix = [*prefix[:-1], "--chdir", request["cwd"], "--"]
