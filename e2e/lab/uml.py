@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -93,16 +94,24 @@ def start_kernel(job, memory, lines, console):
 
 
 def stop_kernel(process):
-    """Ends the guest at once, with every host process it uses."""
+    """Ends the guest at once, with every host process it uses; returns when they are gone.
+
+    The helpers are no children of ours: init reaps them. Where it does not, they are given up after 2 s.
+    """
     _kill_group(process.pid)
     process.wait()
+    deadline = time.monotonic() + 2
+    while _kill_group(process.pid, 0) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
-def _kill_group(group):
+def _kill_group(group, number=signal.SIGKILL):
+    """Whether there was anybody to signal."""
     try:
-        os.killpg(group, signal.SIGKILL)
+        os.killpg(group, number)
     except ProcessLookupError:
-        pass
+        return False
+    return True
 
 
 def guard(process, folder):
