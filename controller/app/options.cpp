@@ -5,15 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
-#include <sstream>
 
 namespace steelyard::controller {
 namespace {
 
 constexpr const char* kName = "steelyard-controller";
 
-// A flag whose value may come from an environment variable. CLI11's own envname() reads the
-// process's environment, which a test cannot set for itself alone.
+// A flag whose value may come from an environment variable.
 struct Flag {
     const char* name;
     const char* variable;  // "": none
@@ -82,23 +80,13 @@ Parsed parse_options(const std::vector<std::string>& arguments, Environment envi
             flag.name, *flag.value, flag.help + (variable.empty() ? "" : " ($" + variable + ")")
         );
     }
-    try {
-        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-        app.parse(reversed);
-    } catch (const CLI::Success& success) {
-        std::ostringstream text;
-        app.exit(success, text, text);
-        return {std::nullopt, text.str(), 0};
-    } catch (const CLI::ParseError& error) {
-        std::string line = error.what();
-        std::replace(line.begin(), line.end(), '\n', ' ');
-        return fail(line + "; --help lists the flags");
+    if (const auto ending = daemon::parse_flags(app, arguments)) {
+        return ending->exit_status == 0 ? Parsed{std::nullopt, ending->text, 0}
+                                        : fail(ending->text + "; --help lists the flags");
     }
     for (const Flag& flag : flags) {
-        if (*flag.variable != '\0' && app.count(flag.name) == 0) {
-            if (const char* value = environment(flag.variable)) {
-                *flag.value = value;
-            }
+        if (*flag.variable != '\0') {
+            daemon::fill_from_environment(app, flag.name, flag.variable, *flag.value, environment);
         }
     }
     for (const Result<>& result :

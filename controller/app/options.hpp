@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/daemon/flags.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,8 +30,7 @@ struct Parsed {
     int exit_status = 0;
 };
 
-// Looks up an environment variable; nullptr when unset.
-using Environment = const char* (*)(const char* name);
+using daemon::Environment;
 
 [[nodiscard]] Parsed parse_options(
     const std::vector<std::string>& arguments, Environment environment

@@ -1,15 +1,13 @@
 #include "speaker/app/options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <map>
 #include <sstream>
 
 namespace steelyard::speaker {
 namespace {
 
-// A flag whose value may come from an environment variable; the flag wins. CLI11's own envname() is
-// not used: it reads the process's environment, which a test cannot set without a race.
+// A flag whose value may come from an environment variable.
 struct Fallback {
     const char* flag;
     const char* variable;
@@ -135,17 +133,10 @@ Parsed parse_options(const std::vector<std::string>& arguments, Environment envi
         "--cluster-cidr", texts.cluster_cidr, "pod addresses, not masqueraded to ClusterIPs"
     );
 
-    try {
-        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-        app.parse(reversed);
-    } catch (const CLI::Success& success) {
-        std::ostringstream text;
-        app.exit(success, text, text);
-        return {std::nullopt, text.str(), 0};
-    } catch (const CLI::ParseError& error) {
-        std::string line = error.what();
-        std::replace(line.begin(), line.end(), '\n', ' ');
-        return {std::nullopt, "steelyard-speaker: " + line + "\n", 2};
+    if (const auto ending = daemon::parse_flags(app, arguments)) {
+        return ending->exit_status == 0
+                   ? Parsed{std::nullopt, ending->text, 0}
+                   : Parsed{std::nullopt, "steelyard-speaker: " + ending->text + "\n", 2};
     }
 
     for (const Fallback& fallback : {
@@ -158,11 +149,9 @@ Parsed parse_options(const std::vector<std::string>& arguments, Environment envi
              Fallback{
                  "--ml-secret-key-path", "METALLB_ML_SECRET_KEY_PATH", &options.gossip_key_path},
          }) {
-        if (app.count(fallback.flag) == 0) {
-            if (const char* value = environment(fallback.variable)) {
-                *fallback.value = value;
-            }
-        }
+        daemon::fill_from_environment(
+            app, fallback.flag, fallback.variable, *fallback.value, environment
+        );
     }
     options.proxy.mode = proxy_modes().at(mode);
     options.gossip_profile = gossip::parse_profile(wan ? "wan" : profile).value();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/error.hpp"
+#include "common/daemon/flags.hpp"
 #include "common/net/ip.hpp"
 #include "speaker/gossip/config.hpp"
 #include "speaker/proxy/config.hpp"
@@ -26,8 +27,7 @@ struct Options {
     bool ignore_exclude_label = false;
     std::uint16_t metrics_port = 9120;  // 0 = off
     std::uint16_t health_port = 17472;  // on 127.0.0.1
-    // Gossip is off, and every node with a speaker pod counts as alive, when there is no bind
-    // address.
+    // None: gossip is off and every node counts as alive.
     std::optional<net::IpAddress> gossip_address;
     std::uint16_t gossip_port = 7946;
     std::string gossip_labels;    // label selector of the speaker pods to join
@@ -43,8 +43,7 @@ struct Parsed {
     int exit_status = 0;
 };
 
-// Looks up an environment variable; nullptr when unset.
-using Environment = const char* (*)(const char* name);
+using daemon::Environment;
 
 [[nodiscard]] Parsed parse_options(
     const std::vector<std::string>& arguments, Environment environment
