@@ -35,6 +35,7 @@ Timing timing(Profile profile) {
     lan.gossip_to_the_dead = 30s;
     lan.push_pull_interval = 30s;
     lan.stream_timeout = 10s;
+    lan.reconnect_interval = 2s;
     switch (profile) {
         case Profile::Lan:
             break;
@@ -48,6 +49,7 @@ Timing timing(Profile profile) {
             wan.gossip_to_the_dead = 60s;
             wan.push_pull_interval = 60s;
             wan.stream_timeout = 30s;
+            wan.reconnect_interval = 5s;
             return wan;
         }
         case Profile::Fast: {
@@ -62,6 +64,7 @@ Timing timing(Profile profile) {
             fast.push_pull_interval = 15s;
             fast.stream_timeout = 5s;
             fast.dead_reclaim = 5s;
+            fast.reconnect_interval = 400ms;
             return fast;
         }
     }
@@ -96,10 +99,18 @@ Result<> validate(const Config& config) {
             "gossip address " + to_string(config.address) + ": others must be able to reach it"
         );
     }
+    const gossip_wire::Versions& speaks = config.versions;
+    if (speaks.pmin == 0 || speaks.pmin > speaks.pcur || speaks.pcur > speaks.pmax ||
+        speaks.dmin > speaks.dcur || speaks.dcur > speaks.dmax) {
+        return make_error(
+            Errc::Invalid, "gossip versions: want minimum <= current <= maximum, protocol from 1"
+        );
+    }
     const Timing& timing = config.timing;
     if (timing.probe_timeout <= Duration::zero() || timing.probe_timeout >= timing.probe_interval ||
         timing.gossip_interval <= Duration::zero() ||
-        timing.push_pull_interval <= Duration::zero() || timing.awareness_max == 0) {
+        timing.push_pull_interval <= Duration::zero() ||
+        timing.reconnect_interval <= Duration::zero() || timing.awareness_max == 0) {
         return make_error(
             Errc::Invalid,
             "gossip timing: want 0 < probe timeout < probe interval and positive intervals"

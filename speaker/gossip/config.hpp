@@ -36,6 +36,8 @@ struct Timing {
     unsigned awareness_max = 8;  // local health score stays below this (Lifeguard)
     // A dead member's name may come back from another address after this; never, without a value.
     std::optional<Duration> dead_reclaim;
+    // One member that is missing is tried in each; more rarely in clusters of hundreds.
+    Duration reconnect_interval{};
 };
 [[nodiscard]] Timing timing(Profile profile);
 
@@ -45,8 +47,16 @@ struct Config {
     wire::Bytes meta;       // at most gossip_wire::kMaxMeta bytes, seen by every member
     Timing timing = gossip::timing(Profile::Fast);
     gossip_wire::Envelope envelope;
+    // What we say we speak. Members must agree on the delegate's version, which is the business of
+    // whoever embeds memberlist: 0 for MetalLB.
+    gossip_wire::Versions versions;
+    // Where this life's incarnations start. Higher than in any life before, nobody's memory of one
+    // and no record of its packets says anything about this one.
+    std::uint32_t first_incarnation = 1;
     std::size_t max_members = 8192;
     std::size_t max_inbound_streams = 64;
+    std::size_t max_inbound_streams_per_address = 8;
+    std::size_t max_inbound_bytes = 32 << 20;  // held in all of them together
 };
 [[nodiscard]] Result<> validate(const Config& config);
 

@@ -4,6 +4,7 @@
 #include "common/net/ip.hpp"
 #include "common/wire/writer.hpp"
 #include "speaker/gossip/wire/messages.hpp"
+#include "speaker/gossip/wire/refusal.hpp"
 
 #include <cstdint>
 #include <string>
@@ -80,6 +81,7 @@ struct Conflict {
 // Input that made no sense changed nothing; one line says why.
 struct Refused {
     net::Endpoint from;
+    gossip_wire::Refusal reason = gossip_wire::Refusal::Malformed;
     std::string why;
 };
 

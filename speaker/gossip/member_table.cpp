@@ -1,22 +1,66 @@
 #include "speaker/gossip/member_table.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace steelyard::gossip {
+namespace {
 
-Member* MemberTable::find(const std::string& name) {
-    const auto found = index_.find(name);
-    return found == index_.end() ? nullptr : &members_[found->second];
+constexpr std::size_t kFirstSlots = 16;
+
+// Slots for this many members: the smallest power of two that they fill to three quarters at most.
+std::size_t slots_for(std::size_t members) {
+    std::size_t slots = kFirstSlots;
+    while (members * 4 > slots * 3) {
+        slots *= 2;
+    }
+    return slots;
 }
 
-const Member* MemberTable::find(const std::string& name) const {
-    const auto found = index_.find(name);
-    return found == index_.end() ? nullptr : &members_[found->second];
+}  // namespace
+
+std::size_t MemberTable::slot_of(std::string_view name) const {
+    std::size_t slot = std::hash<std::string_view>()(name) & (slots_.size() - 1);
+    while (slots_[slot] != 0 && members_[slots_[slot] - 1].name != name) {
+        slot = (slot + 1) & (slots_.size() - 1);
+    }
+    return slot;
+}
+
+void MemberTable::rebuild(std::size_t slots) {
+    slots_.assign(slots, 0);
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        slots_[slot_of(members_[i].name)] = static_cast<std::uint32_t>(i + 1);
+    }
+}
+
+const Member* MemberTable::find(std::string_view name) const {
+    if (slots_.empty()) {
+        return nullptr;
+    }
+    const std::uint32_t position = slots_[slot_of(name)];
+    return position == 0 ? nullptr : &members_[position - 1];
+}
+
+Member* MemberTable::find(std::string_view name) {
+    return const_cast<Member*>(std::as_const(*this).find(name));
 }
 
 Member& MemberTable::add(Member member) {
-    index_.emplace(member.name, members_.size());
-    return members_.emplace_back(std::move(member));
+    if (const std::size_t slots = slots_for(members_.size() + 1); slots > slots_.size()) {
+        rebuild(slots);
+    }
+    const std::size_t slot = slot_of(member.name);
+    members_.push_back(std::move(member));
+    slots_[slot] = static_cast<std::uint32_t>(members_.size());
+    return members_.back();
+}
+
+void MemberTable::reserve(std::size_t members) {
+    members_.reserve(members);
+    if (slots_for(members) > slots_.size()) {
+        rebuild(slots_for(members));
+    }
 }
 
 std::vector<std::string> MemberTable::forget(const std::function<bool(const Member&)>& gone) {
@@ -26,32 +70,55 @@ std::vector<std::string> MemberTable::forget(const std::function<bool(const Memb
             ++i;
             continue;
         }
-        index_.erase(members_[i].name);
         names.push_back(members_[i].name);
         if (i + 1 < members_.size()) {
             members_[i] = std::move(members_.back());
-            index_[members_[i].name] = i;
         }
         members_.pop_back();
     }
+    if (!names.empty()) {
+        rebuild(slots_for(members_.size()));
+    }
     return names;
+}
+
+std::size_t MemberTable::live() const {
+    return static_cast<std::size_t>(std::count_if(
+        members_.begin(), members_.end(), [](const Member& member) { return member.is_live(); }
+    ));
 }
 
 std::vector<const Member*> MemberTable::pick(
     std::size_t count, Rng& rng, const std::function<bool(const Member&)>& wanted
 ) const {
-    std::vector<const Member*> candidates;
-    for (const Member& member : members_) {
-        if (wanted(member)) {
-            candidates.push_back(&member);
+    std::vector<const Member*> picked;
+    const auto is_new = [&](const Member* member) {
+        return std::find(picked.begin(), picked.end(), member) == picked.end();
+    };
+    // In a large table of which most are wanted, a few draws do; else all are looked at.
+    if (members_.size() >= 8 * count) {
+        for (std::size_t draws = 4 * count; draws > 0 && picked.size() < count; --draws) {
+            const Member& member = members_[rng.below(members_.size())];
+            if (wanted(member) && is_new(&member)) {
+                picked.push_back(&member);
+            }
         }
     }
-    count = std::min(count, candidates.size());
-    for (std::size_t i = 0; i < count; ++i) {
-        std::swap(candidates[i], candidates[i + rng.below(candidates.size() - i)]);
+    if (picked.size() == count) {
+        return picked;
     }
-    candidates.resize(count);
-    return candidates;
+    std::vector<const Member*> others;
+    for (const Member& member : members_) {
+        if (wanted(member) && is_new(&member)) {
+            others.push_back(&member);
+        }
+    }
+    const std::size_t more = std::min(count - picked.size(), others.size());
+    for (std::size_t i = 0; i < more; ++i) {
+        std::swap(others[i], others[i + rng.below(others.size() - i)]);
+        picked.push_back(others[i]);
+    }
+    return picked;
 }
 
 }  // namespace steelyard::gossip

@@ -23,6 +23,7 @@ Membership::Membership(Config config, Rng rng, gossip_wire::RandomBytes random, 
       rng_(rng),
       random_(std::move(random)),
       awareness_(config_.timing.awareness_max),
+      reconnect_(config_.timing.reconnect_interval, config_.address),
       // A random start keeps nodes that boot together from ticking together.
       next_probe_(now + random_part(rng_, config_.timing.probe_interval)),
       next_push_pull_(now + random_part(rng_, config_.timing.push_pull_interval)) {
@@ -31,7 +32,8 @@ Membership::Membership(Config config, Rng rng, gossip_wire::RandomBytes random, 
     self.name = config_.name;
     self.address = config_.address;
     self.meta = config_.meta;
-    self.incarnation = 1;
+    self.incarnation = config_.first_incarnation;
+    self.versions = config_.versions;
     self.since = now;
     table_.add(std::move(self));
     schedule_.insert(config_.name, rng_);
@@ -62,12 +64,39 @@ void Membership::join(std::span<const net::Endpoint> peers, Instant now, Actions
     }
 }
 
+void Membership::set_peers(std::vector<net::Endpoint> peers, Instant now) {
+    if (!leaving_) {
+        reconnect_.set_peers(std::move(peers), now);
+    }
+}
+
+void Membership::know(std::span<const Member> members, Instant now) {
+    table_.reserve(members.size() + 1);
+    for (const Member& member : members) {
+        if (table_.find(member.name) == nullptr) {
+            table_.add(member).since = now;
+            schedule_.insert(member.name, rng_);
+        }
+    }
+}
+
+Result<> Membership::set_keys(gossip_wire::KeyRing keys) {
+    if (keys.enabled() != config_.envelope.keys.enabled()) {
+        return make_error(
+            Errc::Invalid, "gossip keys: encryption cannot be switched on or off while running"
+        );
+    }
+    config_.envelope.keys = std::move(keys);
+    return {};
+}
+
 void Membership::leave(Instant now, Actions& out) {
     if (leaving_) {
         return;
     }
     leaving_ = true;
     probe_.reset();
+    reconnect_.stop();
     apply(gossip_wire::Dead{self().incarnation, config_.name, config_.name}, now, out);
     const auto& all = table_.all();
     if (std::none_of(all.begin(), all.end(), [](const Member& m) { return m.is_live(); })) {
@@ -101,36 +130,57 @@ Result<> Membership::update_meta(wire::Bytes meta, Instant now) {
     return {};
 }
 
+void Membership::refuse(
+    const net::Endpoint& from, gossip_wire::Refusal reason, std::string why, Actions& out
+) {
+    ++counters_.refused[static_cast<std::size_t>(reason)];
+    out.push_back(Refused{from, reason, std::move(why)});
+}
+
 void Membership::on_packet(
     const net::Endpoint& from, std::span<const std::byte> bytes, Instant now, Actions& out
 ) {
+    ++counters_.packets_in;
+    counters_.bytes_in += bytes.size();
     auto opened = gossip_wire::open_packet(config_.envelope, bytes);
     if (!opened) {
-        out.push_back(Refused{from, to_string(opened.error())});
+        refuse(from, gossip_wire::refusal_of(opened.error()), to_string(opened.error()), out);
         return;
     }
-    for (std::string& why : opened->refused) {
-        out.push_back(Refused{from, std::move(why)});
+    if (!opened->nonce.empty() && !replays_.admit(opened->nonce)) {
+        refuse(from, gossip_wire::Refusal::Replay, "gossip packet: arrived before", out);
+        return;
+    }
+    for (const Error& error : opened->refused) {
+        refuse(from, gossip_wire::refusal_of(error), to_string(error), out);
     }
     for (const PacketMessage& message : opened->messages) {
-        std::visit(
-            [&](const auto& value) {
-                using T = std::decay_t<decltype(value)>;
-                if constexpr (std::is_same_v<T, gossip_wire::Ping>) {
-                    handle(from, value, out);
-                } else if constexpr (std::is_same_v<T, gossip_wire::IndirectPing>) {
-                    handle(from, value, now, out);
-                } else if constexpr (std::is_same_v<T, gossip_wire::AckResp>) {
-                    handle(value, out);
-                } else if constexpr (std::is_same_v<T, gossip_wire::NackResp>) {
-                    handle(value);
-                } else if constexpr (!std::is_same_v<T, gossip_wire::User>) {
-                    apply(value, now, out);
-                }
-            },
-            message
-        );
+        handle(from, message, now, out);
     }
+}
+
+void Membership::handle(
+    const net::Endpoint& from, const PacketMessage& message, Instant now, Actions& out
+) {
+    std::visit(
+        [&](const auto& value) {
+            using T = std::decay_t<decltype(value)>;
+            if constexpr (std::is_same_v<T, gossip_wire::Ping>) {
+                handle(from, value, out);
+            } else if constexpr (std::is_same_v<T, gossip_wire::IndirectPing>) {
+                handle(from, value, now, out);
+            } else if constexpr (std::is_same_v<T, gossip_wire::AckResp>) {
+                handle(value, now, out);
+            } else if constexpr (std::is_same_v<T, gossip_wire::NackResp>) {
+                handle(value);
+            } else if constexpr (std::is_same_v<T, gossip_wire::User>) {
+                ++counters_.user_messages;
+            } else {
+                apply(value, now, out);
+            }
+        },
+        message
+    );
 }
 
 std::optional<Instant> Membership::next_deadline() const {
@@ -148,8 +198,11 @@ std::optional<Instant> Membership::next_deadline() const {
     for (const auto& [seq, relay] : relays_) {
         consider(relay.deadline);
     }
-    for (const auto& [name, suspicion] : suspicions_) {
-        consider(suspicion.deadline());
+    if (next_suspicion_) {
+        consider(*next_suspicion_);
+    }
+    if (const auto reconnect = reconnect_.next()) {
+        consider(*reconnect);
     }
     return next;
 }
@@ -170,6 +223,7 @@ void Membership::forgive_stall(Instant now) {
     for (auto& [name, suspicion] : suspicions_) {
         suspicion.postpone(late);
     }
+    find_next_suspicion();
 }
 
 void Membership::on_deadline(Instant now, Actions& out) {
@@ -192,6 +246,9 @@ void Membership::on_deadline(Instant now, Actions& out) {
     if (!leaving_ && next_push_pull_ <= now) {
         next_push_pull_ = now + push_pull_interval();
         push_pull(now, out);
+    }
+    if (const auto due = reconnect_.next(); due && *due <= now) {
+        reconnect(now, out);
     }
     if (next_gossip_ && *next_gossip_ <= now) {
         gossip(now, out);
@@ -253,6 +310,8 @@ void Membership::send_all(
 ) {
     for (wire::Bytes& packet :
          gossip_wire::seal_packets(config_.envelope, messages, crc, random_)) {
+        ++counters_.packets_out;
+        counters_.bytes_out += packet.size();
         out.push_back(SendPacket{to, std::move(packet)});
     }
     check_leave(out);

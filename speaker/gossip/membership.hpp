@@ -4,10 +4,13 @@
 #include "speaker/gossip/awareness.hpp"
 #include "speaker/gossip/broadcast_queue.hpp"
 #include "speaker/gossip/config.hpp"
+#include "speaker/gossip/counters.hpp"
 #include "speaker/gossip/member.hpp"
 #include "speaker/gossip/member_table.hpp"
 #include "speaker/gossip/probe_schedule.hpp"
+#include "speaker/gossip/reconnect.hpp"
 #include "speaker/gossip/suspicion.hpp"
+#include "speaker/gossip/wire/replay_filter.hpp"
 #include "speaker/gossip/wire/stream.hpp"
 
 #include <map>
@@ -33,10 +36,19 @@ public:
 
     // Exchanges full state with each of these addresses; who answers becomes a member.
     void join(std::span<const net::Endpoint> peers, Instant now, Actions& out);
+    // Where members are supposed to be: whoever of them is missing is looked for (reconnect.hpp).
+    void set_peers(std::vector<net::Endpoint> peers, Instant now);
+    // Starts out knowing these members, without telling anybody: for a simulator that wants a
+    // large cluster to begin with. Only before any other input.
+    void know(std::span<const Member> members, Instant now);
     // Tells everybody that we go; LeaveFinished follows. From then on we only answer.
     void leave(Instant now, Actions& out);
     // At most gossip_wire::kMaxMeta bytes, else Errc::Invalid.
     Result<> update_meta(wire::Bytes meta, Instant now);
+    // From now on seals with the first key and opens with all. To replace a key without losing a
+    // packet: everybody gets {old, new}, then everybody {new, old}, then everybody {new}.
+    // Errc::Invalid when this would switch encryption on or off.
+    Result<> set_keys(gossip_wire::KeyRing keys);
 
     void on_packet(
         const net::Endpoint& from, std::span<const std::byte> bytes, Instant now, Actions& out
@@ -54,6 +66,7 @@ public:
     [[nodiscard]] const Member& self() const;
     [[nodiscard]] const Member* find(const std::string& name) const { return table_.find(name); }
     [[nodiscard]] const MemberTable& table() const { return table_; }
+    [[nodiscard]] const Counters& counters() const { return counters_; }
     [[nodiscard]] int health_score() const { return awareness_.score(); }
     [[nodiscard]] const Config& config() const { return config_; }
 
@@ -79,10 +92,20 @@ private:
         Kind kind = Kind::Inbound;
         net::Endpoint peer;
         std::uint32_t seq = 0;
+        std::size_t held = 0;  // bytes in the reader, for the budget of all inbound ones
         std::unique_ptr<gossip_wire::StreamReader> reader;
     };
 
     // membership.cpp: time and sending
+    void refuse(
+        const net::Endpoint& from, gossip_wire::Refusal reason, std::string why, Actions& out
+    );
+    void handle(
+        const net::Endpoint& from,
+        const gossip_wire::PacketMessage& message,
+        Instant now,
+        Actions& out
+    );
     void forgive_stall(Instant now);
     void send(const net::Endpoint& to, wire::Bytes message, Actions& out);
     void send_all(
@@ -102,7 +125,11 @@ private:
     bool may_move(Member& member, const gossip_wire::Alive& alive, Instant now, Actions& out);
     void refute(std::uint32_t accused, Instant now);
     void announce_self(Instant now);
+    [[nodiscard]] gossip_wire::Alive alive_self() const;
+    [[nodiscard]] bool speaks_our_protocol(const gossip_wire::Versions& theirs) const;
     void expire_suspicions(Instant now, Actions& out);
+    // After every change of a suspicion.
+    void find_next_suspicion();
     void forget_dead(Instant now);
     Member& me();
 
@@ -117,15 +144,17 @@ private:
     void handle(
         const net::Endpoint& from, const gossip_wire::IndirectPing& ping, Instant now, Actions& out
     );
-    void handle(const gossip_wire::AckResp& ack, Actions& out);
+    void handle(const gossip_wire::AckResp& ack, Instant now, Actions& out);
     void handle(const gossip_wire::NackResp& nack);
 
     // membership_stream.cpp: full state exchange and pings over TCP
+    void reconnect(Instant now, Actions& out);
     void open_push_pull(const net::Endpoint& to, bool join, Instant now, Actions& out);
     void open_ping(const Member& target, Actions& out);
     void push_pull(Instant now, Actions& out);
     [[nodiscard]] gossip_wire::PushPull local_state(bool join) const;
     void handle_stream(StreamId id, gossip_wire::StreamMessage message, Instant now, Actions& out);
+    void forget_stream(std::map<StreamId, Stream>::iterator stream);
     void close_stream(StreamId id, Actions& out);
     Duration push_pull_interval() const;
 
@@ -137,7 +166,11 @@ private:
     ProbeSchedule schedule_;
     BroadcastQueue queue_;
     Awareness awareness_;
-    std::map<std::string, Suspicion> suspicions_;
+    std::map<std::string, Suspicion, std::less<>> suspicions_;
+    std::optional<Instant> next_suspicion_;
+    Reconnect reconnect_;
+    gossip_wire::ReplayFilter replays_;
+    Counters counters_;
 
     std::uint32_t next_seq_ = 0;
     std::optional<Probe> probe_;
@@ -145,6 +178,7 @@ private:
     std::map<StreamId, Stream> streams_;
     StreamId next_stream_ = 0;
     std::size_t inbound_streams_ = 0;
+    std::size_t inbound_bytes_ = 0;
 
     Instant next_probe_;
     Instant next_push_pull_;

@@ -123,9 +123,12 @@ void Membership::handle(
     send(ping.target, encode(Ping{seq, ping.node, config_.address, config_.name}), out);
 }
 
-void Membership::handle(const AckResp& ack, Actions& out) {
+void Membership::handle(const AckResp& ack, Instant now, Actions& out) {
     if (probe_ && probe_->seq == ack.seq) {
         probe_succeeded();
+        return;
+    }
+    if (reconnect_.on_ack(ack.seq, table_.size(), now, rng_)) {
         return;
     }
     const auto relay = relays_.find(ack.seq);

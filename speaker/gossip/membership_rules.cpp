@@ -14,27 +14,36 @@ using gossip_wire::Suspect;
 
 namespace {
 
-// The protocol and delegate versions we speak (memberlist's defaults).
-constexpr gossip_wire::Versions kOurs;
-
-bool speaks_our_protocol(const gossip_wire::Versions& theirs) {
-    return theirs.pmin > 0 && theirs.pmin <= kOurs.pcur && theirs.pmax >= kOurs.pcur &&
-           theirs.dmin <= kOurs.dcur && theirs.dmax >= kOurs.dcur;
-}
-
 // About how many members probe a new suspect right away instead of in their turn. Their verdicts
 // are the confirmations that shorten its suspicion, or the probe it refutes to.
 constexpr std::size_t kPromptProbes = 5;
 
+// Where a packet can be sent to.
+bool is_unicast(const net::Endpoint& endpoint) {
+    return !endpoint.address.is_unspecified() && !endpoint.address.is_multicast() &&
+           endpoint.address != net::IpAddress::v4(0xffffffffU);
+}
+
 }  // namespace
 
+// Each side's current version must lie in what the other understands.
+bool Membership::speaks_our_protocol(const gossip_wire::Versions& theirs) const {
+    const gossip_wire::Versions& ours = config_.versions;
+    const auto within = [](std::uint8_t low, std::uint8_t value, std::uint8_t high) {
+        return low <= value && value <= high;
+    };
+    return theirs.pmin > 0 && within(theirs.pmin, ours.pcur, theirs.pmax) &&
+           within(ours.pmin, theirs.pcur, ours.pmax) &&
+           within(theirs.dmin, ours.dcur, theirs.dmax) && within(ours.dmin, theirs.dcur, ours.dmax);
+}
+
 void Membership::announce_self(Instant now) {
-    const Member& self = me();
-    broadcast(
-        self.name,
-        encode(Alive{self.incarnation, self.name, self.address, self.meta, self.versions}),
-        now
-    );
+    broadcast(config_.name, encode(alive_self()), now);
+}
+
+Alive Membership::alive_self() const {
+    const Member& us = self();
+    return Alive{us.incarnation, us.name, us.address, us.meta, us.versions};
 }
 
 void Membership::refute(std::uint32_t accused, Instant now) {
@@ -53,10 +62,13 @@ void Membership::welcome(const Alive& alive, Instant now, Actions& out) {
     Member* member = table_.find(alive.node);
     if (member == nullptr) {
         if (table_.size() >= config_.max_members) {
-            out.push_back(Refused{
+            refuse(
                 alive.address,
+                gossip_wire::Refusal::Limit,
                 "member " + alive.node + ": already " + std::to_string(config_.max_members) +
-                    " members, which is the limit"});
+                    " members, which is the limit",
+                out
+            );
             return;
         }
         Member stranger;
@@ -70,6 +82,7 @@ void Membership::welcome(const Alive& alive, Instant now, Actions& out) {
     member->incarnation = alive.incarnation;
     member->state = MemberState::Alive;
     member->since = now;
+    reconnect_.members_changed(now, rng_);
     broadcast(alive.node, encode(alive), now);
     out.push_back(Changed{Changed::Kind::Joined, *member});
 }
@@ -81,17 +94,38 @@ bool Membership::may_move(Member& member, const Alive& alive, Instant now, Actio
         (member.state == MemberState::Dead && reclaim && now - member.since > *reclaim)) {
         return true;
     }
+    ++counters_.refused[static_cast<std::size_t>(gossip_wire::Refusal::Conflict)];
     out.push_back(Conflict{member, alive.address});
     return false;
 }
 
 void Membership::apply(const Alive& alive, Instant now, Actions& out) {
     if (!speaks_our_protocol(alive.versions)) {
-        out.push_back(Refused{
+        const gossip_wire::Versions& theirs = alive.versions;
+        const gossip_wire::Versions& ours = config_.versions;
+        const auto text = [](std::uint8_t low, std::uint8_t current, std::uint8_t high) {
+            return std::to_string(current) + " of " + std::to_string(low) + " to " +
+                   std::to_string(high);
+        };
+        refuse(
             alive.address,
-            "member " + alive.node + ": speaks protocol " + std::to_string(alive.versions.pmin) +
-                " to " + std::to_string(alive.versions.pmax) + ", we need " +
-                std::to_string(kOurs.pcur)});
+            gossip_wire::Refusal::Version,
+            "member " + alive.node + ": speaks protocol " +
+                text(theirs.pmin, theirs.pcur, theirs.pmax) + ", delegate " +
+                text(theirs.dmin, theirs.dcur, theirs.dmax) + "; we speak " +
+                text(ours.pmin, ours.pcur, ours.pmax) + ", delegate " +
+                text(ours.dmin, ours.dcur, ours.dmax),
+            out
+        );
+        return;
+    }
+    if (!is_unicast(alive.address)) {
+        refuse(
+            alive.address,
+            gossip_wire::Refusal::Malformed,
+            "member " + alive.node + ": its address is not one of a host",
+            out
+        );
         return;
     }
     Member* member = table_.find(alive.node);
@@ -115,7 +149,9 @@ void Membership::apply(const Alive& alive, Instant now, Actions& out) {
     if (alive.incarnation <= member->incarnation && !moves) {
         return;
     }
-    suspicions_.erase(alive.node);
+    if (suspicions_.erase(alive.node) > 0) {
+        find_next_suspicion();
+    }
     if (!member->is_live()) {
         welcome(alive, now, out);
         return;
@@ -143,6 +179,7 @@ void Membership::apply(const Suspect& suspect, Instant now, Actions& out) {
     }
     if (const auto running = suspicions_.find(suspect.node); running != suspicions_.end()) {
         if (running->second.confirm(suspect.from)) {
+            find_next_suspicion();
             broadcast(suspect.node, encode(suspect), now);
         }
         return;
@@ -171,6 +208,7 @@ void Membership::apply(const Suspect& suspect, Instant now, Actions& out) {
     suspicions_.emplace(
         suspect.node, Suspicion(suspect.from, k, min, min * timing.suspicion_max_mult, now)
     );
+    find_next_suspicion();
     if (suspect.from != config_.name && rng_.below(table_.size()) < kPromptProbes) {
         schedule_.hasten(suspect.node);
     }
@@ -190,18 +228,23 @@ void Membership::apply(const Dead& dead, Instant now, Actions& out) {
         refute(dead.incarnation, now);
         return;
     }
-    suspicions_.erase(dead.node);
+    if (suspicions_.erase(dead.node) > 0) {
+        find_next_suspicion();
+    }
     const bool left = dead.node == dead.from;
     member->incarnation = dead.incarnation;
     member->state = left ? MemberState::Left : MemberState::Dead;
     member->since = now;
     broadcast(dead.node, encode(dead), now);
     if (!about_us) {
+        reconnect_.members_changed(now, rng_);
         out.push_back(Changed{left ? Changed::Kind::Left : Changed::Kind::Failed, *member});
     }
 }
 
 void Membership::merge(const gossip_wire::PushPull& remote, Instant now, Actions& out) {
+    // What we remember of the dead would stand in the way of their return.
+    forget_dead(now);
     for (const gossip_wire::PushNodeState& theirs : remote.nodes) {
         const Alive& node = theirs.node;
         switch (theirs.state) {
@@ -220,6 +263,9 @@ void Membership::merge(const gossip_wire::PushPull& remote, Instant now, Actions
 }
 
 void Membership::expire_suspicions(Instant now, Actions& out) {
+    if (!next_suspicion_ || *next_suspicion_ > now) {
+        return;
+    }
     std::vector<std::string> expired;
     for (const auto& [name, suspicion] : suspicions_) {
         if (suspicion.deadline() <= now) {
@@ -228,9 +274,18 @@ void Membership::expire_suspicions(Instant now, Actions& out) {
     }
     for (const std::string& name : expired) {
         suspicions_.erase(name);
+        find_next_suspicion();
         if (const Member* member = table_.find(name)) {
             apply(Dead{member->incarnation, name, config_.name}, now, out);
         }
+    }
+}
+
+void Membership::find_next_suspicion() {
+    next_suspicion_.reset();
+    for (const auto& [name, suspicion] : suspicions_) {
+        const Instant at = suspicion.deadline();
+        next_suspicion_ = next_suspicion_ ? std::min(*next_suspicion_, at) : at;
     }
 }
 

@@ -1,5 +1,6 @@
 #include "speaker/gossip/membership.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -45,6 +46,7 @@ void Membership::open_push_pull(const net::Endpoint& to, bool join, Instant now,
     stream.peer = to;
     stream.reader = std::make_unique<StreamReader>(config_.envelope, false);
     streams_.emplace(id, std::move(stream));
+    ++counters_.streams_out;
     out.push_back(OpenStream{
         id,
         to,
@@ -60,6 +62,7 @@ void Membership::open_ping(const Member& target, Actions& out) {
     stream.seq = probe_->seq;
     stream.reader = std::make_unique<StreamReader>(config_.envelope, false);
     streams_.emplace(id, std::move(stream));
+    ++counters_.streams_out;
     const gossip_wire::Ping ping{probe_->seq, target.name, config_.address, config_.name};
     out.push_back(OpenStream{
         id,
@@ -75,20 +78,34 @@ void Membership::push_pull(Instant now, Actions& out) {
     if (!peers.empty()) {
         open_push_pull(peers.front()->address, false, now, out);
     }
-    // One of the dead too: after a partition both sides are dead to each other, and nobody else
-    // would ever ask again.
-    const auto dead = table_.pick(1, rng_, [](const Member& member) {
-        return member.state == MemberState::Dead;
-    });
-    if (!dead.empty()) {
-        open_push_pull(dead.front()->address, true, now, out);
+}
+
+void Membership::reconnect(Instant now, Actions& out) {
+    const Reconnect::Orders orders = reconnect_.due(table_, now, rng_);
+    for (const net::Endpoint& to : orders.join) {
+        ++counters_.reconnect_streams;
+        open_push_pull(to, true, now, out);
+    }
+    if (orders.ping) {
+        ++counters_.reconnect_pings;
+        const std::uint32_t seq = ++next_seq_;
+        reconnect_.pinged(seq, *orders.ping, now);
+        // Whoever is there now may answer: the name we knew may be gone.
+        send(*orders.ping, encode(gossip_wire::Ping{seq, {}, config_.address, config_.name}), out);
     }
 }
 
 std::optional<StreamId> Membership::on_stream_accepted(const net::Endpoint& from) {
-    if (inbound_streams_ >= config_.max_inbound_streams) {
+    const auto same = std::count_if(streams_.begin(), streams_.end(), [&](const auto& entry) {
+        return entry.second.kind == Stream::Kind::Inbound &&
+               entry.second.peer.address == from.address;
+    });
+    if (inbound_streams_ >= config_.max_inbound_streams ||
+        static_cast<std::size_t>(same) >= config_.max_inbound_streams_per_address) {
+        ++counters_.refused[static_cast<std::size_t>(gossip_wire::Refusal::Limit)];
         return std::nullopt;
     }
+    ++counters_.streams_in;
     ++inbound_streams_;
     const StreamId id = ++next_stream_;
     Stream stream;
@@ -105,9 +122,28 @@ void Membership::on_stream_data(
     if (found == streams_.end()) {
         return;
     }
-    auto message = found->second.reader->feed(bytes);
+    Stream& stream = found->second;
+    auto message = stream.reader->feed(bytes);
+    if (stream.kind == Stream::Kind::Inbound) {
+        inbound_bytes_ += stream.reader->held() - stream.held;
+        stream.held = stream.reader->held();
+    }
+    if (message && !*message && inbound_bytes_ > config_.max_inbound_bytes) {
+        message = gossip_wire::make_error(
+            gossip_wire::Refusal::Oversized,
+            "gossip stream: all streams together hold more than the limit of " +
+                std::to_string(config_.max_inbound_bytes) + " bytes"
+        );
+    }
+    const auto nonce = stream.reader->nonce();
+    if (message && *message && !nonce.empty() && !replays_.admit(nonce)) {
+        message =
+            gossip_wire::make_error(gossip_wire::Refusal::Replay, "gossip stream: arrived before");
+    }
     if (!message) {
-        out.push_back(Refused{found->second.peer, to_string(message.error())});
+        refuse(
+            stream.peer, gossip_wire::refusal_of(message.error()), to_string(message.error()), out
+        );
         close_stream(id, out);
         return;
     }
@@ -121,13 +157,17 @@ void Membership::handle_stream(StreamId id, StreamMessage message, Instant now, 
     const Stream& stream = streams_.find(id)->second;
     const bool inbound = stream.kind == Stream::Kind::Inbound;
     if (const auto* remote = std::get_if<gossip_wire::PushPull>(&message)) {
-        if (inbound) {
-            // Our state as it was before theirs, as they sent theirs.
-            const auto reply = encode(local_state(remote->join));
-            out.push_back(SendStream{id, seal_stream(config_.envelope, reply, false, random_)});
-        }
+        const std::uint32_t before = self().incarnation;
         if (inbound || stream.kind == Stream::Kind::PushPull) {
             merge(*remote, now, out);
+        }
+        if (inbound) {
+            // After the merge: if they thought us dead, this is the refutation they need.
+            const auto reply = encode(local_state(remote->join));
+            out.push_back(SendStream{id, seal_stream(config_.envelope, reply, false, random_)});
+        } else if (self().incarnation != before) {
+            // And here nobody would tell them before gossip happens to.
+            send(stream.peer, encode(alive_self()), out);
         }
     } else if (const auto* ping = std::get_if<gossip_wire::Ping>(&message)) {
         if (inbound && (ping->node.empty() || ping->node == config_.name)) {
@@ -136,19 +176,30 @@ void Membership::handle_stream(StreamId id, StreamMessage message, Instant now, 
         }
     } else if (const auto* ack = std::get_if<gossip_wire::AckResp>(&message)) {
         if (stream.kind == Stream::Kind::Ping && ack->seq == stream.seq) {
-            handle(*ack, out);
+            handle(*ack, now, out);
         }
     } else if (const auto* err = std::get_if<gossip_wire::Err>(&message)) {
-        out.push_back(Refused{stream.peer, "gossip stream: the peer says: " + err->error});
+        refuse(
+            stream.peer,
+            gossip_wire::Refusal::Malformed,
+            "gossip stream: the peer says: " + err->error,
+            out
+        );
+    } else {
+        ++counters_.user_messages;
     }
 }
 
-void Membership::close_stream(StreamId id, Actions& out) {
-    const auto found = streams_.find(id);
-    if (found->second.kind == Stream::Kind::Inbound) {
+void Membership::forget_stream(std::map<StreamId, Stream>::iterator stream) {
+    if (stream->second.kind == Stream::Kind::Inbound) {
         --inbound_streams_;
+        inbound_bytes_ -= stream->second.held;
     }
-    streams_.erase(found);
+    streams_.erase(stream);
+}
+
+void Membership::close_stream(StreamId id, Actions& out) {
+    forget_stream(streams_.find(id));
     out.push_back(CloseStream{id});
 }
 
@@ -157,10 +208,11 @@ void Membership::on_stream_closed(StreamId id) {
     if (found == streams_.end()) {
         return;
     }
-    if (found->second.kind == Stream::Kind::Inbound) {
-        --inbound_streams_;
+    if (found->second.kind == Stream::Kind::Inbound && found->second.held > 0) {
+        // It ended in the middle of its message.
+        ++counters_.refused[static_cast<std::size_t>(gossip_wire::Refusal::Malformed)];
     }
-    streams_.erase(found);
+    forget_stream(found);
 }
 
 }  // namespace steelyard::gossip

@@ -376,9 +376,35 @@ TEST_F(MembershipTest, AStrangersStateIsMergedAndOursReturned) {
     ASSERT_EQ(replies.size(), 1U);
     gossip_wire::StreamReader reader(core_.config().envelope, false);
     const auto reply = std::get<gossip_wire::PushPull>(reader.feed(replies[0].bytes)->value());
-    ASSERT_EQ(reply.nodes.size(), 1U);
+    ASSERT_EQ(reply.nodes.size(), 2U);
     EXPECT_EQ(reply.nodes[0].node.node, "me");
+    EXPECT_EQ(reply.nodes[1].node.node, "b");
     EXPECT_EQ(actions<CloseStream>().size(), 1U);
+}
+
+// After a partition each side takes the other for dead; one exchange must show both alive again.
+TEST_F(MembershipTest, WhoIsTakenForDeadSaysOtherwiseInTheSameExchange) {
+    const auto id = core_.on_stream_accepted(address_of(2));
+    gossip_wire::PushPull theirs;
+    theirs.nodes.push_back({Alive{1, "me", address_of(1), {}, {}}, MemberState::Dead});
+
+    core_.on_stream_data(*id, encode(theirs), now_, out_);
+
+    gossip_wire::StreamReader reader(core_.config().envelope, false);
+    const auto reply =
+        std::get<gossip_wire::PushPull>(reader.feed(actions<SendStream>().at(0).bytes)->value());
+    EXPECT_EQ(reply.nodes.at(0).node.incarnation, 2U);
+}
+
+TEST_F(MembershipTest, WhoHearsOfItsDeathInAnAnswerTellsThatPeerAtOnce) {
+    const net::Endpoint peer = address_of(2);
+    core_.join(std::span(&peer, 1), now_, out_);
+    gossip_wire::PushPull theirs;
+    theirs.nodes.push_back({Alive{1, "me", address_of(1), {}, {}}, MemberState::Dead});
+
+    core_.on_stream_data(actions<OpenStream>().at(0).id, encode(theirs), now_, out_);
+
+    EXPECT_EQ(sent<Alive>(2).at(0).incarnation, 2U);
 }
 
 TEST_F(MembershipTest, HearsayOfADeathOnlyRaisesSuspicion) {
@@ -394,14 +420,27 @@ TEST_F(MembershipTest, HearsayOfADeathOnlyRaisesSuspicion) {
 
 TEST_F(MembershipTest, InboundStreamsAreLimited) {
     std::vector<StreamId> ids;
-    while (const auto id = core_.on_stream_accepted(address_of(2))) {
-        ids.push_back(*id);
+    for (std::uint32_t from = 2; from < 100; ++from) {
+        if (const auto id = core_.on_stream_accepted(address_of(from))) {
+            ids.push_back(*id);
+        }
     }
     EXPECT_EQ(ids.size(), core_.config().max_inbound_streams);
 
     core_.on_stream_closed(ids.back());
 
     EXPECT_TRUE(core_.on_stream_accepted(address_of(2)).has_value());
+}
+
+TEST_F(MembershipTest, OneAddressCannotTakeAllInboundStreams) {
+    std::size_t accepted = 0;
+    while (core_.on_stream_accepted({address_of(2).address, 40'000})) {
+        ++accepted;
+    }
+
+    EXPECT_EQ(accepted, core_.config().max_inbound_streams_per_address);
+    EXPECT_TRUE(core_.on_stream_accepted(address_of(3)).has_value());
+    EXPECT_EQ(core_.counters().refused_for(gossip_wire::Refusal::Limit), 1U);
 }
 
 TEST_F(MembershipTest, NonsenseChangesNothingAndIsReported) {

@@ -3,6 +3,8 @@
 #include "common/base/check.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace steelyard::gossip {
@@ -13,16 +15,24 @@ void ProbeSchedule::insert(const std::string& name, Rng& rng) {
 }
 
 void ProbeSchedule::remove(const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
-        const auto found = std::find(order_.begin(), order_.end(), name);
-        if (found == order_.end()) {
+    if (names.empty()) {
+        return;
+    }
+    const std::set<std::string_view> gone(names.begin(), names.end());
+    std::size_t kept = 0;
+    std::size_t next = next_;
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+        if (gone.count(order_[i]) > 0) {
+            next -= i < next_ ? 1 : 0;
             continue;
         }
-        if (static_cast<std::size_t>(found - order_.begin()) < next_) {
-            --next_;
+        if (kept != i) {
+            order_[kept] = std::move(order_[i]);
         }
-        order_.erase(found);
+        ++kept;
     }
+    order_.resize(kept);
+    next_ = next;
 }
 
 void ProbeSchedule::hasten(const std::string& name) {

@@ -20,17 +20,20 @@ Duration suspicion_timeout(unsigned mult, std::size_t members, Duration interval
 }
 
 Suspicion::Suspicion(const std::string& from, unsigned k, Duration min, Duration max, Instant now)
-    : k_(k), min_(min), max_(max), start_(now), accusers_{from} {}
+    : k_(k), min_(min), max_(max), start_(now), accusers_{from} {
+    deadline_ = compute_deadline();
+}
 
 bool Suspicion::confirm(const std::string& from) {
     if (confirmed_ >= k_ || !accusers_.insert(from).second) {
         return false;
     }
     ++confirmed_;
+    deadline_ = compute_deadline();
     return true;
 }
 
-Instant Suspicion::deadline() const {
+Instant Suspicion::compute_deadline() const {
     if (k_ == 0) {
         return start_ + min_;
     }

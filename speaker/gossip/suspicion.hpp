@@ -22,16 +22,19 @@ public:
     // True when this is news: a new accuser while more were wanted.
     bool confirm(const std::string& from);
     // For time in which this process did not run: nobody could have refuted to us.
-    void postpone(Duration by) { start_ += by; }
-    [[nodiscard]] Instant deadline() const;
+    void postpone(Duration by) { start_ += by, deadline_ += by; }
+    [[nodiscard]] Instant deadline() const { return deadline_; }
     [[nodiscard]] unsigned confirmations() const { return confirmed_; }
 
 private:
+    [[nodiscard]] Instant compute_deadline() const;
+
     unsigned k_;
     unsigned confirmed_ = 0;
     Duration min_;
     Duration max_;
     Instant start_;
+    Instant deadline_;
     std::set<std::string> accusers_;
 };
 

@@ -1,6 +1,7 @@
 #include "speaker/gossip/wire/crypto.hpp"
 
 #include "common/base/check.hpp"
+#include "speaker/gossip/wire/refusal.hpp"
 
 #include <openssl/evp.h>
 
@@ -132,6 +133,13 @@ Key metallb_key(std::string_view secret) {
     return key;
 }
 
+std::span<const std::byte> nonce_of(std::span<const std::byte> sealed) {
+    if (sealed.size() < kSealOverhead) {
+        return {};
+    }
+    return sealed.subspan(1, kNonce);
+}
+
 std::size_t sealed_size(EncryptionVersion version, std::size_t plain) {
     const std::size_t pad = version == EncryptionVersion::Padded ? kBlock - plain % kBlock : 0;
     return 1 + kNonce + plain + pad + kTag;
@@ -171,13 +179,13 @@ Result<wire::Bytes> open(
 ) {
     if (sealed.empty() || std::to_integer<unsigned>(sealed[0]) > 1) {
         return make_error(
-            Errc::Invalid, "sealed gossip: unknown encryption version, accepted are 0 and 1"
+            Refusal::WrongKey, "sealed gossip: unknown encryption version, accepted are 0 and 1"
         );
     }
     const auto version = static_cast<EncryptionVersion>(sealed[0]);
     if (sealed.size() < sealed_size(version, 0)) {
         return make_error(
-            Errc::Invalid,
+            Refusal::Malformed,
             "sealed gossip: " + std::to_string(sealed.size()) + " bytes are too few to open"
         );
     }
@@ -187,11 +195,11 @@ Result<wire::Bytes> open(
             continue;
         }
         if (version == EncryptionVersion::Padded && !unpad(*plain)) {
-            return make_error(Errc::Invalid, "sealed gossip: padding is not PKCS#7");
+            return make_error(Refusal::Malformed, "sealed gossip: padding is not PKCS#7");
         }
         return std::move(*plain);
     }
-    return make_error(Errc::Invalid, "sealed gossip: none of our keys opens it");
+    return make_error(Refusal::WrongKey, "sealed gossip: none of our keys opens it");
 }
 
 }  // namespace steelyard::gossip_wire

@@ -12,7 +12,8 @@
 
 // memberlist's encryption: AES-GCM with a key of 16, 24 or 32 bytes. Sealed bytes are
 // version (1) | nonce (12) | ciphertext | tag (16); version 0 pads the plain text by PKCS#7 first,
-// version 1 does not. All errors are Errc::Invalid and never tell which key was tried.
+// version 1 does not. Bytes that do not open are
+// refused (refusal.hpp) as WrongKey or Malformed; never is it told which key was tried.
 namespace steelyard::gossip_wire {
 
 using Key = std::vector<std::byte>;
@@ -40,6 +41,8 @@ private:
 
 enum class EncryptionVersion : std::uint8_t { Padded = 0, Plain = 1 };
 inline constexpr std::size_t kSealOverhead = 29;  // of version Plain
+// Where sealed bytes hold their nonce; empty when they are too few to be opened.
+[[nodiscard]] std::span<const std::byte> nonce_of(std::span<const std::byte> sealed);
 
 [[nodiscard]] std::size_t sealed_size(EncryptionVersion version, std::size_t plain);
 

@@ -1,5 +1,7 @@
 #include "speaker/gossip/wire/lzw.hpp"
 
+#include "speaker/gossip/wire/refusal.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -93,7 +95,7 @@ struct Width {
 };
 
 Error broken(const char* why) {
-    return make_error(Errc::Invalid, std::string("LZW data: ") + why);
+    return make_error(Refusal::Compression, std::string("LZW data: ") + why);
 }
 
 // The decoder's table: each code is a prefix code and one more byte.
@@ -192,7 +194,7 @@ Result<wire::Bytes> lzw_decompress(std::span<const std::byte> packed, std::size_
         }
         if (out.size() > longest) {
             return make_error(
-                Errc::Invalid,
+                Refusal::Oversized,
                 "LZW data: expands beyond the limit of " + std::to_string(longest) + " bytes"
             );
         }

@@ -12,7 +12,8 @@ namespace steelyard::gossip_wire {
 
 [[nodiscard]] wire::Bytes lzw_compress(std::span<const std::byte> plain);
 
-// Errc::Invalid when the codes make no sense, end early, or expand beyond `longest` bytes.
+// Refused as Compression when the codes make no sense or end early, as Oversized when they expand
+// beyond `longest` bytes.
 [[nodiscard]] Result<wire::Bytes> lzw_decompress(
     std::span<const std::byte> packed, std::size_t longest
 );

@@ -1,5 +1,7 @@
 #include "speaker/gossip/wire/messages.hpp"
 
+#include "speaker/gossip/wire/refusal.hpp"
+
 #include <algorithm>
 #include <limits>
 
@@ -33,8 +35,18 @@ std::uint16_t read_port(MsgpackReader& in) {
     return static_cast<std::uint16_t>(in.uint(kU16));
 }
 
+// Names and errors end up in log lines and metrics, where control characters have no place.
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
 std::string read_name(MsgpackReader& in) {
-    return in.text(kMaxName);
+    std::string name = in.text(kMaxName);
+    if (std::any_of(name.begin(), name.end(), is_control)) {
+        in.fail();
+        name.clear();
+    }
+    return name;
 }
 
 // An IP address as Go's net.IP holds it: 4 or 16 bytes, or none.
@@ -272,7 +284,7 @@ Result<PacketMessage> decode_with(MessageType type, std::span<const std::byte> b
     PacketMessage message = read(in);
     if (!in.ok()) {
         return make_error(
-            Errc::Invalid,
+            Refusal::Malformed,
             std::string(to_string(type)) + " message: " +
                 (in.malformed() ? "a field has the wrong type or an impossible value"
                                 : "ends in the middle of a field")
@@ -334,6 +346,7 @@ Err read_err(MsgpackReader& in) {
         out.error = in.text(kMaxError);
         return true;
     });
+    std::replace_if(out.error.begin(), out.error.end(), is_control, '?');
     return out;
 }
 
@@ -486,7 +499,7 @@ wire::Bytes encode(const PushPull& message) {
 
 Result<PacketMessage> decode_packet_message(std::span<const std::byte> bytes) {
     if (bytes.empty()) {
-        return make_error(Errc::Invalid, "gossip message: empty, want a type byte");
+        return make_error(Refusal::Malformed, "gossip message: empty, want a type byte");
     }
     const auto type = static_cast<MessageType>(bytes[0]);
     const auto body = bytes.subspan(1);
@@ -520,7 +533,7 @@ Result<PacketMessage> decode_packet_message(std::span<const std::byte> bytes) {
             break;
     }
     return make_error(
-        Errc::Invalid,
+        Refusal::Malformed,
         "gossip message type " + std::to_string(std::to_integer<unsigned>(bytes[0])) +
             ": not one a packet may carry"
     );

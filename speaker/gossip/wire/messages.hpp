@@ -15,8 +15,8 @@
 
 // The messages of memberlist's protocol (versions 1 to 5) as values. A message on the wire is its
 // type byte followed by a MessagePack map whose keys are the field names of memberlist's structs;
-// unknown keys are skipped, missing ones keep their default. Errors: Errc::Invalid with the
-// message and what is wrong with it.
+// unknown keys are skipped, missing ones keep their default. Errors: Malformed (refusal.hpp), with
+// the message and what is wrong with it.
 namespace steelyard::gossip_wire {
 
 enum class MessageType : std::uint8_t {

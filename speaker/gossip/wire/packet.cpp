@@ -2,6 +2,7 @@
 
 #include "common/wire/reader.hpp"
 #include "speaker/gossip/wire/lzw.hpp"
+#include "speaker/gossip/wire/refusal.hpp"
 
 #include <algorithm>
 #include <array>
@@ -87,10 +88,10 @@ public:
 
     Result<> unwrap(std::span<const std::byte> bytes, unsigned depth) {
         if (bytes.empty()) {
-            return make_error(Errc::Invalid, "gossip packet: empty message, want a type byte");
+            return make_error(Refusal::Malformed, "gossip packet: empty message, want a type byte");
         }
         if (depth > kMaxNesting) {
-            return make_error(Errc::Invalid, "gossip packet: wrappers nest too deep");
+            return make_error(Refusal::Oversized, "gossip packet: wrappers nest too deep");
         }
         switch (static_cast<MessageType>(bytes[0])) {
             case MessageType::Compound:
@@ -120,13 +121,13 @@ public:
 private:
     Result<> unwrap_message(std::span<const std::byte> bytes) {
         if (++count_ > kMaxMessages) {
-            return make_error(Errc::Invalid, "gossip packet: more than 1024 messages");
+            return make_error(Refusal::Oversized, "gossip packet: more than 1024 messages");
         }
         auto message = decode_packet_message(bytes);
         if (message) {
             out_.messages.push_back(std::move(*message));
         } else {
-            out_.refused.push_back(to_string(message.error()));
+            out_.refused.push_back(message.error());
         }
         return {};
     }
@@ -136,12 +137,14 @@ private:
         const std::size_t parts = in.u8();
         wire::Reader lengths(in.bytes(parts * 2));
         if (!in.ok()) {
-            return make_error(Errc::Invalid, "gossip compound: claims more parts than it has");
+            return make_error(Refusal::Malformed, "gossip compound: claims more parts than it has");
         }
         for (std::size_t i = 0; i < parts; ++i) {
             const auto part = in.bytes(lengths.u16());
             if (!in.ok()) {
-                return make_error(Errc::Invalid, "gossip compound: a part is longer than the rest");
+                return make_error(
+                    Refusal::Malformed, "gossip compound: a part is longer than the rest"
+                );
             }
             if (auto unwrapped = unwrap(part, depth + 1); !unwrapped) {
                 return unwrapped;
@@ -154,7 +157,7 @@ private:
         MsgpackReader in(body);
         const auto packed = read_compress(in);
         if (!in.ok()) {
-            return make_error(Errc::Invalid, "gossip compress: not a map of Algo 0 and Buf");
+            return make_error(Refusal::Compression, "gossip compress: not a map of Algo 0 and Buf");
         }
         auto plain = lzw_decompress(packed, expansion_);
         if (!plain) {
@@ -213,19 +216,22 @@ Result<OpenedPacket> open_packet(const Envelope& envelope, std::span<const std::
         in.skip(1);
         label = in.text(in.u8());
         if (!in.ok() || label.empty()) {
-            return make_error(Errc::Invalid, "gossip packet: label is cut off or empty");
+            return make_error(Refusal::Label, "gossip packet: label is cut off or empty");
         }
     }
     if (label != envelope.label) {
-        return make_error(Errc::Invalid, "gossip packet: carries another cluster's label");
+        return make_error(Refusal::Label, "gossip packet: carries another cluster's label");
     }
     std::span<const std::byte> body = in.rest();
     wire::Bytes plain;
+    wire::Bytes nonce;
     if (envelope.keys.enabled()) {
         auto opened = open(envelope.keys, body, std::as_bytes(std::span(envelope.label)));
         if (!opened) {
             return opened.error();
         }
+        const auto used = nonce_of(body);
+        nonce.assign(used.begin(), used.end());
         plain = std::move(*opened);
         body = plain;
     }
@@ -233,14 +239,16 @@ Result<OpenedPacket> open_packet(const Envelope& envelope, std::span<const std::
         wire::Reader header(body.subspan(1, 4));
         body = body.subspan(5);
         if (header.u32() != crc32(body)) {
-            return make_error(Errc::Invalid, "gossip packet: CRC does not match");
+            return make_error(Refusal::Checksum, "gossip packet: CRC does not match");
         }
     }
     Unwrapper unwrapper(envelope.max_packet_plain);
     if (auto unwrapped = unwrapper.unwrap(body, 0); !unwrapped) {
         return unwrapped.error();
     }
-    return unwrapper.take();
+    OpenedPacket out = unwrapper.take();
+    out.nonce = std::move(nonce);
+    return out;
 }
 
 }  // namespace steelyard::gossip_wire

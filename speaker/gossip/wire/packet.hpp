@@ -3,6 +3,7 @@
 #include "common/base/error.hpp"
 #include "speaker/gossip/wire/crypto.hpp"
 #include "speaker/gossip/wire/messages.hpp"
+#include "speaker/gossip/wire/refusal.hpp"
 
 #include <cstddef>
 #include <span>
@@ -41,11 +42,12 @@ inline constexpr std::size_t kCompoundOverhead = 2;
 
 struct OpenedPacket {
     std::vector<PacketMessage> messages;
-    std::vector<std::string> refused;  // messages inside that made no sense, one line each
+    std::vector<Error> refused;  // messages inside that made no sense, one line each
+    wire::Bytes nonce;           // what it was sealed with, if it was
 };
 
-// Unwraps a packet completely. Errc::Invalid when a wrapper is wrong: label, key, checksum,
-// compression or nesting. A bad message inside a good compound costs only itself.
+// Unwraps a packet completely. An error says which wrapper is wrong (refusal.hpp): label, key,
+// checksum, compression or nesting. A bad message inside a good compound costs only itself.
 [[nodiscard]] Result<OpenedPacket> open_packet(
     const Envelope& envelope, std::span<const std::byte> packet
 );

@@ -27,8 +27,8 @@ wire::Bytes associated_data(std::span<const std::byte> header, const std::string
     return out;
 }
 
-Error stream_error(const std::string& why) {
-    return make_error(Errc::Invalid, "gossip stream: " + why);
+Error stream_error(const std::string& why, Refusal refusal = Refusal::Malformed) {
+    return make_error(refusal, "gossip stream: " + why);
 }
 
 }  // namespace
@@ -69,7 +69,8 @@ wire::Bytes seal_stream(
 Result<std::optional<StreamMessage>> StreamReader::feed(std::span<const std::byte> bytes) {
     if (bytes.size() > envelope_.max_stream - std::min(envelope_.max_stream, buffer_.size())) {
         return stream_error(
-            "longer than the limit of " + std::to_string(envelope_.max_stream) + " bytes"
+            "longer than the limit of " + std::to_string(envelope_.max_stream) + " bytes",
+            Refusal::Oversized
         );
     }
     if (complete_) {
@@ -114,7 +115,7 @@ Result<bool> StreamReader::read_label() {
         wire::Reader in(bytes.subspan(1));
         const std::size_t size = in.u8();
         if (size == 0) {
-            return stream_error("label is empty");
+            return stream_error("label is empty", Refusal::Label);
         }
         if (in.remaining() < size) {
             return false;
@@ -123,7 +124,7 @@ Result<bool> StreamReader::read_label() {
         position_ += 2 + size;
     }
     if (label != envelope_.label) {
-        return stream_error("carries another cluster's label");
+        return stream_error("carries another cluster's label", Refusal::Label);
     }
     label_pending_ = false;
     return true;
@@ -136,7 +137,9 @@ Result<bool> StreamReader::read_outer() {
     }
     const bool encrypted = static_cast<MessageType>(bytes[0]) == MessageType::Encrypt;
     if (encrypted != envelope_.keys.enabled()) {
-        return stream_error(encrypted ? "is encrypted, but we have no key" : "is not encrypted");
+        return stream_error(
+            encrypted ? "is encrypted, but we have no key" : "is not encrypted", Refusal::WrongKey
+        );
     }
     if (!encrypted) {
         return unpack(bytes, false);
@@ -149,20 +152,21 @@ Result<bool> StreamReader::read_outer() {
     if (size > envelope_.max_stream) {
         return stream_error(
             "claims " + std::to_string(size) + " sealed bytes, limit is " +
-            std::to_string(envelope_.max_stream)
+                std::to_string(envelope_.max_stream),
+            Refusal::Oversized
         );
     }
     if (in.remaining() < size) {
         return false;
     }
-    auto plain = open(
-        envelope_.keys,
-        in.bytes(size),
-        associated_data(bytes.first(kEncryptHeader), envelope_.label)
-    );
+    const auto sealed = in.bytes(size);
+    auto plain =
+        open(envelope_.keys, sealed, associated_data(bytes.first(kEncryptHeader), envelope_.label));
     if (!plain) {
         return plain.error();
     }
+    const auto used = nonce_of(sealed);
+    nonce_.assign(used.begin(), used.end());
     complete_ = true;
     return unpack(*plain, true);
 }
@@ -180,7 +184,7 @@ Result<bool> StreamReader::unpack(std::span<const std::byte> bytes, bool whole) 
             return false;
         }
         if (!in.ok()) {
-            return stream_error("compress is not a map of Algo 0 and Buf");
+            return stream_error("compress is not a map of Algo 0 and Buf", Refusal::Compression);
         }
         auto expanded = lzw_decompress(packed, envelope_.max_stream_plain);
         if (!expanded) {
@@ -278,7 +282,7 @@ Result<std::optional<StreamMessage>> StreamReader::read_push_pull() {
         push_pull_.nodes.push_back(std::move(state));
     }
     if (header_->user_state > envelope_.max_stream) {
-        return stream_error("user state is longer than the limit");
+        return stream_error("user state is longer than the limit", Refusal::Oversized);
     }
     if (rest().size() < header_->user_state) {
         return std::optional<StreamMessage>();

@@ -28,6 +28,10 @@ public:
         : envelope_(envelope), label_pending_(with_label) {}
 
     Result<std::optional<StreamMessage>> feed(std::span<const std::byte> bytes);
+    // Bytes held, for the owner's budget.
+    [[nodiscard]] std::size_t held() const { return buffer_.size(); }
+    // What the message was sealed with; empty until it was opened, and without encryption.
+    [[nodiscard]] std::span<const std::byte> nonce() const { return nonce_; }
 
 private:
     // Steps return true when they are done, false when they need more bytes.
@@ -44,6 +48,7 @@ private:
     bool label_pending_;
     bool unwrapped_ = false;
     bool complete_ = false;  // no more bytes can follow: the message came out of a wrapper
+    wire::Bytes nonce_;
     wire::Bytes buffer_;
     std::size_t position_ = 0;
     std::optional<PushPullHeader> header_;

@@ -9,7 +9,6 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace steelyard::io {
@@ -42,6 +41,12 @@ std::uint64_t random_seed() {
         seed = seed << 8U | std::to_integer<std::uint64_t>(byte);
     }
     return seed;
+}
+
+std::uint32_t seconds_since_1970() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count()
+    );
 }
 
 asio::ip::address to_asio(const net::IpAddress& address) {
@@ -119,6 +124,7 @@ Result<std::unique_ptr<GossipDriver>> GossipDriver::create(
         return bound.error();
     }
     config.address.port = acceptor.local_endpoint().port();
+    config.first_incarnation = seconds_since_1970();
     if (auto valid = gossip::validate(config); !valid) {
         return valid.error();
     }
@@ -144,17 +150,22 @@ GossipDriver::GossipDriver(
     : executor_(executor),
       handlers_(std::move(handlers)),
       core_(std::move(config), Rng(seed), random_bytes, clock_now()),
-      rejoin_(seed),
       acceptor_(std::move(acceptor)),
       socket_(std::move(socket)),
       timer_(executor),
       leave_timer_(executor),
       tasks_(executor, [this](const std::string& name, const std::exception_ptr& error) {
-          if (error) {
-              report(name + ": " + rt::describe(error));
-          }
+          on_task_end(name, error);
       }) {
     publish();
+}
+
+// Every failure that can be lived with is handled where it happens. What is thrown is not, and a
+// member that goes on half deaf would be worse than none.
+void GossipDriver::on_task_end(const std::string& name, const std::exception_ptr& error) {
+    if (error && !stopping_ && handlers_.failed) {
+        handlers_.failed(name + ": " + rt::describe(error));
+    }
 }
 
 void GossipDriver::start() {
@@ -172,9 +183,7 @@ void GossipDriver::set_peers(const std::vector<net::IpAddress>& peers) {
 }
 
 void GossipDriver::set_peers(const std::vector<net::Endpoint>& peers) {
-    std::vector<net::Endpoint> others = peers;
-    std::erase(others, address());
-    rejoin_.set_peers(others, clock_now());
+    core_.set_peers(peers, clock_now());
     rearm();
 }
 
@@ -185,11 +194,14 @@ Result<> GossipDriver::update_meta(wire::Bytes meta) {
     return updated;
 }
 
+Result<> GossipDriver::set_keys(gossip_wire::KeyRing keys) {
+    return core_.set_keys(std::move(keys));
+}
+
 awaitable<void> GossipDriver::leave() {
     leave_timer_.expires_after(kLeaveLimit);
     Actions actions;
     core_.leave(clock_now(), actions);
-    rejoin_.set_peers({}, clock_now());
     apply(actions);
     if (!left_) {
         // LeaveFinished ends the wait early; both ways out are fine.
@@ -317,22 +329,12 @@ void GossipDriver::on_due(Instant now) {
     if (const auto due = core_.next_deadline(); due && *due <= now) {
         core_.on_deadline(now, actions);
     }
-    if (const auto due = rejoin_.next(); due && *due <= now) {
-        std::set<net::Endpoint> live;
-        for (const gossip::Member& member : core_.table().all()) {
-            if (member.is_live()) {
-                live.insert(member.address);
-            }
-        }
-        core_.join(rejoin_.due(live, now), now, actions);
-    }
     apply(actions);
 }
 
 Instant GossipDriver::next_due() const {
     Instant due = clock_now() + kIdle;
     due = std::min(due, core_.next_deadline().value_or(due));
-    due = std::min(due, rejoin_.next().value_or(due));
     for (const auto& [id, connection] : connections_) {
         due = std::min(due, connection->deadline);
     }
@@ -363,7 +365,6 @@ void GossipDriver::spawn_stream(gossip::OpenStream order) {
 }
 
 void GossipDriver::report(const std::string& why) {
-    ++refused_;
     if (handlers_.refused) {
         handlers_.refused(why);
     }

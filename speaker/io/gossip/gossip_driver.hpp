@@ -4,7 +4,6 @@
 #include "common/rt/asio.hpp"
 #include "common/rt/task_group.hpp"
 #include "speaker/gossip/membership.hpp"
-#include "speaker/io/gossip/rejoin.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
@@ -28,7 +27,8 @@ using Members = std::shared_ptr<const std::vector<gossip::Member>>;
 class GossipDriver {
 public:
     struct Options {
-        // address.port 0 picks a free port; an unspecified address stands for `bind`.
+        // address.port 0 picks a free port; an unspecified address stands for `bind`. Incarnations
+        // start with the seconds since 1970, so that each life's are higher than the last one's.
         gossip::Config config;
         net::IpAddress bind;
         std::uint64_t seed = 0;  // whom to talk to when; 0 draws one
@@ -38,6 +38,8 @@ public:
         std::function<void(const gossip::Changed&, const Members&)> changed;
         // Input that was refused, or a name conflict: one line for the log. May come often.
         std::function<void(const std::string&)> refused;
+        // The driver itself failed and hears nothing any more: end the process. One line says why.
+        std::function<void(const std::string&)> failed;
     };
 
     // Fails with one line when the address cannot be bound or the config is wrong.
@@ -48,10 +50,13 @@ public:
     GossipDriver& operator=(const GossipDriver&) = delete;
 
     void start();
-    // Joins those of these that are not members, now and again whenever that is so.
+    // Joins those of these that are not members, now and whenever that is so: one is tried every
+    // few hundred milliseconds.
     void set_peers(const std::vector<net::IpAddress>& peers);  // at our own port
     void set_peers(const std::vector<net::Endpoint>& peers);
     Result<> update_meta(wire::Bytes meta);
+    // See gossip::Membership::set_keys.
+    Result<> set_keys(gossip_wire::KeyRing keys);
     // Says good-bye; returns when that is out, after 1 s at most.
     awaitable<void> leave();
     // Ends every task and closes the sockets.
@@ -60,7 +65,7 @@ public:
     [[nodiscard]] const Members& members() const { return members_; }
     [[nodiscard]] const net::Endpoint& address() const { return core_.config().address; }
     [[nodiscard]] int health_score() const { return core_.health_score(); }
-    [[nodiscard]] std::uint64_t refused() const { return refused_; }
+    [[nodiscard]] const gossip::Counters& counters() const { return core_.counters(); }
 
 private:
     using Tcp = asio::ip::tcp;
@@ -96,6 +101,7 @@ private:
     void spawn_stream(gossip::OpenStream order);
     void close_stream(gossip::StreamId id, Connection& connection);
     void report(const std::string& why);
+    void on_task_end(const std::string& name, const std::exception_ptr& error);
     void on_due(Instant now);
     [[nodiscard]] Instant next_due() const;
     void rearm();
@@ -104,7 +110,6 @@ private:
     asio::any_io_executor executor_;
     Handlers handlers_;
     gossip::Membership core_;
-    Rejoin rejoin_;
     Tcp::acceptor acceptor_;
     Udp::socket socket_;
     asio::steady_timer timer_;
@@ -112,7 +117,6 @@ private:
     std::array<std::byte, 65536> buffer_{};
     std::map<gossip::StreamId, ConnectionPtr> connections_;
     Members members_;
-    std::uint64_t refused_ = 0;
     bool left_ = false;
     bool stopping_ = false;
     rt::TaskGroup tasks_;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace steelyard::io {
 namespace {
@@ -23,6 +24,7 @@ protected:
         std::unique_ptr<GossipDriver> driver;
         std::vector<std::string> events;
         std::vector<std::string> refused;
+        std::vector<std::string> failed;
     };
 
     static GossipDriver::Options options(const std::string& name) {
@@ -40,10 +42,16 @@ protected:
         Node& node = *nodes_.back();
         GossipDriver::Handlers handlers;
         handlers.changed = [&node](const Changed& changed, const Members&) {
+            if (changed.member.name == "poison") {
+                throw std::runtime_error("an owner's own bug");
+            }
             node.events.push_back(std::string(to_string(changed.kind)) + " " + changed.member.name);
         };
         handlers.refused = [&node](const std::string& why) {
             node.refused.push_back(why);
+        };
+        handlers.failed = [&node](const std::string& why) {
+            node.failed.push_back(why);
         };
         auto driver =
             GossipDriver::create(ioc_.get_executor(), std::move(options), std::move(handlers));
@@ -160,6 +168,40 @@ TEST_F(GossipDriverTest, APeerThatStartsLaterIsJoinedInTheEnd) {
     EXPECT_TRUE(run_until([&] { return has(a, "joined b"); }));
 }
 
+TEST_F(GossipDriverTest, KeysAreReplacedWhileRunning) {
+    const auto ring = [](std::vector<std::string_view> secrets) {
+        std::vector<gossip_wire::Key> keys;
+        for (const std::string_view secret : secrets) {
+            keys.push_back(gossip_wire::metallb_key(secret));
+        }
+        return gossip_wire::KeyRing::make(std::move(keys)).value();
+    };
+    Node& a = start(options("a"));
+    Node& b = start(options("b"));
+    b.driver->set_peers({a.driver->address()});
+    EXPECT_TRUE(run_until([&] { return has(a, "joined b") && has(b, "joined a"); }));
+
+    for (const auto& step : {ring({"secret", "new"}), ring({"new", "secret"}), ring({"new"})}) {
+        EXPECT_TRUE(a.driver->set_keys(step).has_value());
+        EXPECT_TRUE(b.driver->set_keys(step).has_value());
+    }
+    EXPECT_TRUE(b.driver->update_meta(wire::Bytes(4, std::byte{'m'})).has_value());
+
+    EXPECT_TRUE(run_until([&] { return has(a, "updated b"); }));
+    EXPECT_FALSE(a.driver->set_keys({}).has_value());
+}
+
+TEST_F(GossipDriverTest, AnExceptionInATaskIsToldAsAFailure) {
+    Node& a = start(options("a"));
+    Node& b = start(options("poison"));
+
+    b.driver->set_peers({a.driver->address()});
+
+    EXPECT_TRUE(run_until([&] { return !a.failed.empty(); }));
+    EXPECT_NE(a.failed.front().find("an owner's own bug"), std::string::npos);
+    EXPECT_TRUE(b.failed.empty());
+}
+
 TEST_F(GossipDriverTest, AnotherKeyIsRefusedAndReported) {
     Node& a = start(options("a"));
     GossipDriver::Options stranger = options("b");
@@ -171,6 +213,7 @@ TEST_F(GossipDriverTest, AnotherKeyIsRefusedAndReported) {
 
     EXPECT_TRUE(run_until([&] { return !a.refused.empty(); }));
     EXPECT_EQ(a.driver->members()->size(), 1U);
+    EXPECT_GT(a.driver->counters().refused_for(gossip_wire::Refusal::WrongKey), 0U);
 }
 
 TEST_F(GossipDriverTest, ATakenPortIsOneClearLine) {

@@ -1,0 +1,156 @@
+#include "speaker/gossip/reconnect.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace steelyard::gossip {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kFirstStreams = 3;  // while we know nobody
+constexpr unsigned kStreamEvery = 8;      // tries, in case only TCP gets through
+constexpr std::size_t kPingsKept = 16;
+constexpr Duration kPingLife = 2s;
+// All members together try one missing address about 250 times a second at most, and as many of
+// them exchange state with who answers; the others then hear of it by gossip.
+constexpr Duration kShare = 4ms;
+constexpr std::size_t kSmallCluster = 100;
+
+Duration times(Duration span, double factor) {
+    return Duration(static_cast<Duration::rep>(static_cast<double>(span.count()) * factor));
+}
+
+bool is_live_at(const MemberTable& table, const net::Endpoint& address) {
+    const auto& all = table.all();
+    return std::any_of(all.begin(), all.end(), [&](const Member& member) {
+        return member.address == address && member.is_live();
+    });
+}
+
+}  // namespace
+
+void Reconnect::set_peers(std::vector<net::Endpoint> peers, Instant now) {
+    std::sort(peers.begin(), peers.end());
+    peers.erase(std::unique(peers.begin(), peers.end()), peers.end());
+    std::erase(peers, self_);
+    if (peers == peers_) {
+        return;
+    }
+    peers_ = std::move(peers);
+    stale_ = true;
+    next_ = now;
+}
+
+void Reconnect::members_changed(Instant now, Rng& rng) {
+    stale_ = true;
+    if (!next_) {
+        next_ = now + pause(0, 1, rng);
+    }
+}
+
+void Reconnect::stop() {
+    *this = Reconnect(interval_, self_);
+}
+
+void Reconnect::look(const MemberTable& table, Rng& rng) {
+    std::set<net::Endpoint> live;
+    round_ = peers_;
+    for (const Member& member : table.all()) {
+        if (member.is_live()) {
+            live.insert(member.address);
+        } else if (member.state == MemberState::Dead) {
+            round_.push_back(member.address);
+        }
+    }
+    std::sort(round_.begin(), round_.end());
+    round_.erase(std::unique(round_.begin(), round_.end()), round_.end());
+    std::erase_if(round_, [&](const net::Endpoint& peer) { return live.count(peer) > 0; });
+    std::shuffle(round_.begin(), round_.end(), rng);
+    missing_ = round_.size();
+    stale_ = false;
+}
+
+Duration Reconnect::pause(std::size_t members, std::size_t missing, Rng& rng) const {
+    const Duration share = times(kShare, static_cast<double>(members)) /
+                           static_cast<Duration::rep>(std::max(missing, std::size_t{1}));
+    return times(std::max(interval_, share), 0.75 + 0.5 * rng.unit());
+}
+
+Reconnect::Orders Reconnect::due(const MemberTable& table, Instant now, Rng& rng) {
+    Orders out;
+    std::erase_if(pinged_, [&](const Pinged& ping) { return ping.expires <= now; });
+    for (const Join& join : joins_) {
+        if (join.at <= now && !is_live_at(table, join.to)) {
+            out.join.push_back(join.to);
+        }
+    }
+    std::erase_if(joins_, [&](const Join& join) { return join.at <= now; });
+    if (!next_ || *next_ > now) {
+        return out;
+    }
+    if (stale_ || round_.empty()) {
+        look(table, rng);
+    }
+    if (round_.empty()) {
+        next_.reset();
+        return out;
+    }
+    // Ourselves in the table: alone, a stream is worth more than a ping, since it needs no second.
+    const bool alone = table.live() <= 1;
+    const std::size_t streams = !alone ? 0 : attempts_ == 0 ? kFirstStreams : 1;
+    for (std::size_t i = 0; i < streams && !round_.empty(); ++i) {
+        out.join.push_back(round_.back());
+        round_.pop_back();
+    }
+    if (streams == 0) {
+        if (attempts_ % kStreamEvery == kStreamEvery - 1) {
+            out.join.push_back(round_.back());
+        } else {
+            out.ping = round_.back();
+        }
+        round_.pop_back();
+    }
+    ++attempts_;
+    next_ = now + pause(table.size(), missing_, rng);
+    return out;
+}
+
+void Reconnect::pinged(std::uint32_t seq, const net::Endpoint& to, Instant now) {
+    if (pinged_.size() >= kPingsKept) {
+        pinged_.erase(pinged_.begin());
+    }
+    pinged_.push_back({seq, to, now + kPingLife});
+}
+
+bool Reconnect::on_ack(std::uint32_t seq, std::size_t members, Instant now, Rng& rng) {
+    const auto found = std::find_if(pinged_.begin(), pinged_.end(), [&](const Pinged& ping) {
+        return ping.seq == seq;
+    });
+    if (found == pinged_.end()) {
+        return false;
+    }
+    const net::Endpoint to = found->to;
+    pinged_.erase(found);
+    const bool waiting =
+        std::any_of(joins_.begin(), joins_.end(), [&](const Join& join) { return join.to == to; });
+    if (!waiting) {
+        // Many members hear the answer at about the same time; in a large cluster the first few
+        // exchanges of state make the others' unnecessary.
+        const std::size_t crowd = members > kSmallCluster ? members - kSmallCluster : 0;
+        joins_.push_back({now + times(kShare, static_cast<double>(crowd) * rng.unit()), to});
+    }
+    return true;
+}
+
+std::optional<Instant> Reconnect::next() const {
+    std::optional<Instant> next = next_;
+    for (const Join& join : joins_) {
+        next = next ? std::min(*next, join.at) : join.at;
+    }
+    return next;
+}
+
+}  // namespace steelyard::gossip
