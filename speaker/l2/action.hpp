@@ -15,11 +15,13 @@ struct Send {
     Frame frame;
 };
 
-// Somebody else says the address is his. Reported at most once an address in ten seconds.
+// Somebody else says the address is his (RFC 5227 2.4). Reported at most once an address in ten
+// seconds.
 struct Conflict {
     unsigned interface_index = 0;
     net::IpAddress address;
     net::MacAddress claimant;
+    bool defended = false;  // we claimed it back; false when the port's pace did not allow it
     friend bool operator==(const Conflict&, const Conflict&) = default;
 };
 

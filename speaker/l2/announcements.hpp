@@ -12,11 +12,21 @@
 // makes Announcements, the link monitor makes Ports.
 namespace steelyard::l2 {
 
+enum class Role : std::uint8_t {
+    Announce,  // ours: answer, send gratuitous packets, defend
+    // Another live node's now: go on answering, and nothing else, until its claim is heard on the
+    // wire or kYieldTime has passed. Nothing at all when it was not announced before.
+    Yield
+};
+
 struct Announcement {
     std::vector<std::string> interfaces;  // names; empty: every port
+    Role role = Role::Announce;
+    bool echo = false;  // answer ICMP echo requests to it too
     friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 
+// An address that is absent is released: silent at once.
 using Announcements = std::unordered_map<net::IpAddress, Announcement>;
 
 // An interface that passed eligibility() for at least one family.

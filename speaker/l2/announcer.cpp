@@ -4,13 +4,13 @@
 #include "speaker/l2/arp.hpp"
 #include "speaker/l2/ndp.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include <utility>
 
 namespace steelyard::l2 {
 namespace {
 
 constexpr double kRefreshJitter = 0.2;
+constexpr unsigned kPacketsARound = 2;
 
 Duration scaled(Duration duration, double factor) {
     return std::chrono::duration_cast<Duration>(std::chrono::duration<double, Duration::period>(
@@ -18,13 +18,20 @@ Duration scaled(Duration duration, double factor) {
     ));
 }
 
+Frame gratuitous(const net::MacAddress& mac, const net::IpAddress& address, bool second) {
+    if (address.is_v4()) {
+        const ArpOperation form = second ? ArpOperation::Reply : ArpOperation::Request;
+        return encode_arp(gratuitous_arp(form, mac, address));
+    }
+    const net::IpAddress to = second ? all_routers() : all_nodes();
+    return encode_ndp(unsolicited_advertisement(mac, address, to));
+}
+
 }  // namespace
 
 Announcer::Announcer(const AnnouncerOptions& options, Rng& rng)
     : options_(options), rng_(&rng), announcements_(std::make_shared<const Announcements>()) {
     SY_CHECK(options.rounds > 0, "an address is announced at least once");
-    SY_CHECK(options.packets_per_second > 0, "a paced port still sends");
-    SY_CHECK(options.burst >= 2, "one ARP round is two packets");
 }
 
 void Announcer::set_ports(std::vector<Port> ports, Instant now) {
@@ -32,15 +39,18 @@ void Announcer::set_ports(std::vector<Port> ports, Instant now) {
     for (Port& port : ports) {
         const unsigned index = port.index;
         auto known = lanes_.extract(index);
-        Lane& lane = next[index];
-        if (known && known.mapped().port.mac == port.mac) {
-            lane = std::move(known.mapped());
+        if (known.empty()) {
+            next.try_emplace(index, std::move(port), options_.packets_per_second);
         } else {
-            lane.tokens = options_.burst;
-            lane.tokens_at = now;
+            Lane& lane = known.mapped();
+            const bool same_mac = lane.port.mac == port.mac;
+            lane.port = std::move(port);
+            if (!same_mac) {
+                restart(lane, now);  // in the same window: it is the same switch port
+            }
+            next.insert(std::move(known));
         }
-        lane.port = std::move(port);
-        sync(lane, now);
+        sync(next.at(index), now);
     }
     lanes_ = std::move(next);
 }
@@ -48,34 +58,79 @@ void Announcer::set_ports(std::vector<Port> ports, Instant now) {
 void Announcer::set_announcements(std::shared_ptr<const Announcements> announcements, Instant now) {
     announcements_ = std::move(announcements);
     std::erase_if(gratuitous_sent_, [this](const auto& entry) {
-        return !announcements_->contains(entry.first);
+        const auto found = announcements_->find(entry.first);
+        return found == announcements_->end() || found->second.role != Role::Announce;
     });
     for (auto& [index, lane] : lanes_) {
         sync(lane, now);
     }
 }
 
-void Announcer::on_link_up(unsigned interface_index, Instant now) {
+void Announcer::announce_again(unsigned interface_index, Instant now) {
     const auto lane = lanes_.find(interface_index);
     if (lane != lanes_.end()) {
         restart(lane->second, now);
     }
 }
 
+void Announcer::announce_all_again(Instant now) {
+    for (auto& [index, lane] : lanes_) {
+        restart(lane, now);
+    }
+}
+
+void Announcer::on_asked(unsigned interface_index, const net::IpAddress& address, Instant now) {
+    const auto lane = lanes_.find(interface_index);
+    if (lane == lanes_.end()) {
+        return;
+    }
+    const auto found = lane->second.addresses.find(address);
+    if (found == lane->second.addresses.end()) {
+        return;
+    }
+    Progress& progress = found->second;
+    if (!progress.ready) {
+        progress.asked = now;
+        return;
+    }
+    lane->second.ready.erase(rank(address, progress));
+    progress.asked = now;
+    lane->second.ready.insert(rank(address, progress));
+}
+
+bool Announcer::defend(
+    unsigned interface_index, const net::IpAddress& address, Instant now, Actions& out
+) {
+    const auto lane = lanes_.find(interface_index);
+    if (lane == lanes_.end() || !lane->second.window.is_open(now)) {
+        return false;
+    }
+    send(lane->second, address, false, now, out);
+    return true;
+}
+
+bool Announcer::is_announced(const net::IpAddress& address, const Port& port) const {
+    const auto found = announcements_->find(address);
+    return found != announcements_->end() && found->second.role == Role::Announce &&
+           is_on_port(address, found->second, port);
+}
+
 // Drops what the port no longer announces, starts what it newly does.
 void Announcer::sync(Lane& lane, Instant now) {
-    for (auto it = lane.addresses.begin(); it != lane.addresses.end();) {
-        const auto found = announcements_->find(it->first);
-        if (found != announcements_->end() && is_on_port(it->first, found->second, lane.port)) {
-            ++it;
-        } else {
-            unqueue(lane, it->first, it->second);
-            it = lane.addresses.erase(it);
+    std::erase_if(lane.addresses, [&](const auto& entry) {
+        if (is_announced(entry.first, lane.port)) {
+            return false;
         }
-    }
+        unqueue(lane, entry.first, entry.second);
+        return true;
+    });
     for (const auto& [address, announcement] : *announcements_) {
-        if (is_on_port(address, announcement, lane.port) && !lane.addresses.contains(address)) {
-            start(lane, address, now);
+        if (!is_announced(address, lane.port)) {
+            continue;
+        }
+        const auto [entry, is_new] = lane.addresses.try_emplace(address);
+        if (is_new) {
+            queue(lane, address, entry->second, now);
         }
     }
 }
@@ -83,18 +138,25 @@ void Announcer::sync(Lane& lane, Instant now) {
 void Announcer::restart(Lane& lane, Instant now) {
     lane.waiting.clear();
     lane.ready.clear();
-    lane.addresses.clear();
-    sync(lane, now);
+    for (auto& [address, progress] : lane.addresses) {
+        progress.step = 0;
+        queue(lane, address, progress, now);
+    }
 }
 
-void Announcer::start(Lane& lane, const net::IpAddress& address, Instant now) {
-    lane.addresses[address] = Progress{0, now, true};
-    lane.ready.emplace(0U, now, address);
+Announcer::Rank Announcer::rank(const net::IpAddress& address, const Progress& progress) {
+    return {progress.step, -progress.asked.time_since_epoch(), progress.due, address};
+}
+
+void Announcer::queue(Lane& lane, const net::IpAddress& address, Progress& progress, Instant now) {
+    progress.due = now;
+    progress.ready = true;
+    lane.ready.insert(rank(address, progress));
 }
 
 void Announcer::unqueue(Lane& lane, const net::IpAddress& address, const Progress& progress) {
     if (progress.ready) {
-        lane.ready.erase({progress.rounds_sent, progress.due, address});
+        lane.ready.erase(rank(address, progress));
     } else {
         lane.waiting.erase({progress.due, address});
     }
@@ -106,57 +168,46 @@ void Announcer::on_deadline(Instant now, Actions& out) {
     }
 }
 
-void Announcer::refill(Lane& lane, Instant now) const {
-    if (now <= lane.tokens_at) {
-        return;
-    }
-    const double seconds = std::chrono::duration<double>(now - lane.tokens_at).count();
-    const double grown = lane.tokens + seconds * options_.packets_per_second;
-    lane.tokens = std::min(grown, static_cast<double>(options_.burst));
-    lane.tokens_at = now;
-}
-
 void Announcer::run(Lane& lane, Instant now, Actions& out) {
     while (!lane.waiting.empty() && lane.waiting.begin()->first <= now) {
         const auto [due, address] = *lane.waiting.begin();
         lane.waiting.erase(lane.waiting.begin());
-        Progress& progress = lane.addresses.at(address);
-        progress.ready = true;
-        lane.ready.emplace(progress.rounds_sent, due, address);
+        queue(lane, address, lane.addresses.at(address), due);
     }
-    refill(lane, now);
-    while (!lane.ready.empty() && lane.tokens >= 1.0) {
-        const net::IpAddress address = std::get<2>(*lane.ready.begin());
+    while (!lane.ready.empty() && lane.window.is_open(now)) {
+        const net::IpAddress address = std::get<net::IpAddress>(*lane.ready.begin());
         lane.ready.erase(lane.ready.begin());
-        send_round(lane, address, now, out);
+        send_step(lane, address, now, out);
     }
 }
 
-void Announcer::send_round(Lane& lane, const net::IpAddress& address, Instant now, Actions& out) {
+void Announcer::send_step(Lane& lane, const net::IpAddress& address, Instant now, Actions& out) {
+    const unsigned takeover = options_.rounds * kPacketsARound;
     Progress& progress = lane.addresses.at(address);
-    const bool refresh = progress.rounds_sent >= options_.rounds;
-    const auto send = [&](const Frame& frame) {
-        out.emplace_back(Send{lane.port.index, frame});
-        lane.tokens -= 1.0;
-        ++gratuitous_sent_[address];
-    };
-    if (address.is_v4()) {
-        send(encode_arp(gratuitous_arp(ArpOperation::Request, lane.port.mac, address)));
-        if (!refresh) {  // a taken-over address: for those that learn from replies only
-            send(encode_arp(gratuitous_arp(ArpOperation::Reply, lane.port.mac, address)));
-        }
-    } else {
-        send(encode_ndp(unsolicited_advertisement(lane.port.mac, address)));
+    const bool second = progress.step < takeover && progress.step % kPacketsARound == 1;
+    send(lane, address, second, now, out);
+    progress.step = std::min(progress.step + 1, takeover);
+    if (progress.step < takeover && progress.step % kPacketsARound == 1) {
+        queue(lane, address, progress, now);
+        return;
     }
-    progress.rounds_sent = std::min(progress.rounds_sent + 1, options_.rounds);
     progress.ready = false;
-    const bool last = progress.rounds_sent == options_.rounds;
-    if (last && options_.refresh_interval == Duration::zero()) {
+    if (progress.step < takeover) {
+        progress.due = now + options_.round_interval;
+    } else if (options_.refresh_interval == Duration::zero()) {
         progress.due = Instant::max();
     } else {
-        progress.due = now + (last ? refresh_delay() : options_.round_interval);
+        progress.due = now + refresh_delay();
     }
     lane.waiting.emplace(progress.due, address);
+}
+
+void Announcer::send(
+    Lane& lane, const net::IpAddress& address, bool second, Instant now, Actions& out
+) {
+    out.emplace_back(Send{lane.port.index, gratuitous(lane.port.mac, address, second)});
+    lane.window.count(now);
+    ++gratuitous_sent_[address];
 }
 
 Duration Announcer::refresh_delay() {
@@ -172,10 +223,7 @@ std::optional<Instant> Announcer::next_deadline() const {
     };
     for (const auto& [index, lane] : lanes_) {
         if (!lane.ready.empty()) {
-            const double missing = std::max(0.0, 1.0 - lane.tokens);
-            const auto delay = std::chrono::duration<double>(missing / options_.packets_per_second);
-            // Rounded up, so that the token is there when the timer fires.
-            consider(lane.tokens_at + std::chrono::ceil<std::chrono::microseconds>(delay));
+            consider(std::max(lane.window.next(), std::get<Instant>(*lane.ready.begin())));
         }
         if (!lane.waiting.empty()) {
             consider(lane.waiting.begin()->first);

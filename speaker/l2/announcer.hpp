@@ -4,6 +4,7 @@
 #include "common/base/time.hpp"
 #include "speaker/l2/action.hpp"
 #include "speaker/l2/announcements.hpp"
+#include "speaker/l2/pace.hpp"
 
 #include <cstdint>
 #include <map>
@@ -12,22 +13,27 @@
 #include <set>
 #include <tuple>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
-// When to send gratuitous ARP and unsolicited neighbour advertisements. A taken-over address gets
-// one round at once and four more 1.1 s apart (Linux ignores a second update within its neighbour
-// locktime of 1 s), then a jittered refresh at a low rate, which keeps switch tables fresh. Each
-// port is paced by its own token bucket, because switches police ARP; while it is short of tokens,
-// addresses with fewer rounds behind them go first. Nothing is sent for a released address.
+// When to send gratuitous ARP and unsolicited neighbour advertisements. An address taken over gets
+// a round at once and two more 1.1 s apart (Linux ignores a second update within its neighbour
+// locktime of 1 s; RFC 4861 allows three), then a jittered refresh at a low rate, which keeps
+// switch tables fresh. A round is two packets: ARP in request and in reply form, since some systems
+// learn from one only; an advertisement to all nodes and one to all routers (RFC 9131). A refresh
+// is one.
+//
+// Each port is paced by a SendWindow. While it is closed, addresses with fewer packets behind them
+// go first, and among those the ones last asked for. Nothing is sent for an address that is
+// released or yielded.
 namespace steelyard::l2 {
 
 struct AnnouncerOptions {
-    unsigned rounds = 5;
+    unsigned rounds = 3;
     Duration round_interval = std::chrono::milliseconds(1100);
     Duration refresh_interval = std::chrono::seconds(180);  // +-20 %; zero: no refresh
-    unsigned packets_per_second = 15;  // a port; Dynamic ARP Inspection's default limit
-    unsigned burst = 256;              // packets a port that has been silent may send at once
+    // A port. 15 is what Dynamic ARP Inspection allows before it switches the port off. Answers to
+    // requests are not counted: their number is the askers' doing.
+    unsigned packets_per_second = 15;
 };
 
 class Announcer {
@@ -38,8 +44,13 @@ public:
     // A port that is new, or has another MAC, announces everything again.
     void set_ports(std::vector<Port> ports, Instant now);
     void set_announcements(std::shared_ptr<const Announcements> announcements, Instant now);
-    // Carrier came back: neighbours and switches may have forgotten us.
-    void on_link_up(unsigned interface_index, Instant now);
+    // Neighbours and switches on this port (on every port) may have forgotten us.
+    void announce_again(unsigned interface_index, Instant now);
+    void announce_all_again(Instant now);
+    // Somebody on this port wants to know where the address is.
+    void on_asked(unsigned interface_index, const net::IpAddress& address, Instant now);
+    // One packet at once that claims the address (RFC 5227 2.4); false when the pace forbids it.
+    bool defend(unsigned interface_index, const net::IpAddress& address, Instant now, Actions& out);
 
     // Sends what is due; safe to call early or late.
     void on_deadline(Instant now, Actions& out);
@@ -52,27 +63,32 @@ public:
 
 private:
     struct Progress {
-        unsigned rounds_sent = 0;
+        unsigned step = 0;  // packets of the takeover sent; then it is being refreshed
         Instant due;
+        Instant asked{};
         bool ready = false;  // in Lane::ready, else in Lane::waiting
     };
+    using Rank = std::tuple<unsigned, Duration, Instant, net::IpAddress>;
     // The schedule of one port.
     struct Lane {
+        Lane(Port of, unsigned packets_per_second)
+            : port(std::move(of)), window(packets_per_second) {}
         Port port;
+        SendWindow window;
         std::map<net::IpAddress, Progress> addresses;
         std::set<std::pair<Instant, net::IpAddress>> waiting;
-        std::set<std::tuple<unsigned, Instant, net::IpAddress>> ready;
-        double tokens = 0;
-        Instant tokens_at;
+        std::set<Rank> ready;
     };
 
-    void sync(Lane& lane, Instant now);
-    void restart(Lane& lane, Instant now);
-    static void start(Lane& lane, const net::IpAddress& address, Instant now);
+    static Rank rank(const net::IpAddress& address, const Progress& progress);
+    static void queue(Lane& lane, const net::IpAddress& address, Progress& progress, Instant now);
     static void unqueue(Lane& lane, const net::IpAddress& address, const Progress& progress);
+    void sync(Lane& lane, Instant now);
+    static void restart(Lane& lane, Instant now);
+    [[nodiscard]] bool is_announced(const net::IpAddress& address, const Port& port) const;
     void run(Lane& lane, Instant now, Actions& out);
-    void send_round(Lane& lane, const net::IpAddress& address, Instant now, Actions& out);
-    void refill(Lane& lane, Instant now) const;
+    void send_step(Lane& lane, const net::IpAddress& address, Instant now, Actions& out);
+    void send(Lane& lane, const net::IpAddress& address, bool second, Instant now, Actions& out);
     [[nodiscard]] Duration refresh_delay();
 
     AnnouncerOptions options_;

@@ -74,12 +74,12 @@ protected:
     Instant now_ = kStart;
 };
 
-TEST_F(AnnouncerTest, TakeoverSendsFiveRoundsMoreThanASecondApart) {
+TEST_F(AnnouncerTest, TakeoverSendsThreeRoundsMoreThanASecondApart) {
     Announcer announcer({}, rng_);
     announcer.set_ports({port(1, "eth0")}, kStart);
     announcer.set_announcements(announce({"2001:db8::10"}), kStart);
 
-    EXPECT_THAT(milliseconds(run(announcer, 60s)), ElementsAre(0, 1100, 2200, 3300, 4400));
+    EXPECT_THAT(milliseconds(run(announcer, 60s)), ElementsAre(0, 0, 1100, 1100, 2200, 2200));
 }
 
 TEST_F(AnnouncerTest, AnIpv4RoundIsARequestAndAReply) {
@@ -101,18 +101,21 @@ TEST_F(AnnouncerTest, AnIpv4RoundIsARequestAndAReply) {
     EXPECT_EQ(announcer.gratuitous_sent().at(ip("192.0.2.10")), 2U);
 }
 
-TEST_F(AnnouncerTest, AnIpv6RoundIsOneOverridingAdvertisement) {
+TEST_F(AnnouncerTest, AnIpv6RoundIsAnOverridingAdvertisementToNodesAndOneToRouters) {
     Announcer announcer({}, rng_);
     announcer.set_ports({port(1, "eth0")}, kStart);
     announcer.set_announcements(announce({"2001:db8::10"}), kStart);
 
     const auto sent = run(announcer, 0s);
 
-    ASSERT_THAT(sent, SizeIs(1));
-    EXPECT_EQ(
-        decode_ndp(sent[0].frame.view()),
-        unsolicited_advertisement(port(1, "eth0").mac, ip("2001:db8::10"))
-    );
+    ASSERT_THAT(sent, SizeIs(2));
+    const net::MacAddress mac = port(1, "eth0").mac;
+    for (const bool second : {false, true}) {
+        EXPECT_EQ(
+            decode_ndp(sent[second ? 1 : 0].frame.view()),
+            unsolicited_advertisement(mac, ip("2001:db8::10"), second ? all_routers() : all_nodes())
+        );
+    }
 }
 
 TEST_F(AnnouncerTest, RefreshesWithJitterEverAfter) {
@@ -165,7 +168,7 @@ TEST_F(AnnouncerTest, KeepsTheScheduleOfWhatStays) {
     announcer.set_ports({port(1, "eth0")}, kStart + 5s);
     const auto sent = run(announcer, 5s);
 
-    ASSERT_THAT(sent, SizeIs(1));
+    ASSERT_THAT(sent, SizeIs(2));
     EXPECT_EQ(decode_ndp(sent[0].frame.view())->target, ip("2001:db8::11"));
 }
 
@@ -179,7 +182,9 @@ TEST_F(AnnouncerTest, TakingOverAgainStartsAfresh) {
 
     announcer.set_announcements(announce({"2001:db8::10"}), now_);
 
-    EXPECT_THAT(milliseconds(run(announcer, 30s)), ElementsAre(20000, 21100, 22200, 23300, 24400));
+    EXPECT_THAT(
+        milliseconds(run(announcer, 30s)), ElementsAre(20000, 20000, 21100, 21100, 22200, 22200)
+    );
 }
 
 TEST_F(AnnouncerTest, AnnouncesOnAllowedPortsOnly) {
@@ -191,8 +196,9 @@ TEST_F(AnnouncerTest, AnnouncesOnAllowedPortsOnly) {
 
     const auto sent = run(announcer, 0s);
 
-    ASSERT_THAT(sent, SizeIs(1));
+    ASSERT_THAT(sent, SizeIs(2));
     EXPECT_EQ(sent[0].interface_index, 2U);
+    EXPECT_EQ(sent[1].interface_index, 2U);
 }
 
 TEST_F(AnnouncerTest, ANewMacAndARegainedLinkAnnounceAgain) {
@@ -204,53 +210,145 @@ TEST_F(AnnouncerTest, ANewMacAndARegainedLinkAnnounceAgain) {
     Port changed = port(1, "eth0");
     changed.mac.bytes[4] = 7;
     announcer.set_ports({changed}, kStart + 10s);
-    EXPECT_THAT(run(announcer, 10s), SizeIs(1));
+    EXPECT_THAT(run(announcer, 10s), SizeIs(2));
 
-    announcer.on_link_up(1, kStart + 11s);
-    EXPECT_THAT(run(announcer, 11s), SizeIs(1));
+    announcer.announce_again(1, kStart + 11s);
+    EXPECT_THAT(run(announcer, 11s), SizeIs(2));
 }
 
-TEST_F(AnnouncerTest, PacesAPortAfterTheBurst) {
+std::shared_ptr<const Announcements> many(std::uint64_t count) {
+    Announcements out;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        out[ip("2001:db8::").plus(i)] = {};
+    }
+    return std::make_shared<const Announcements>(std::move(out));
+}
+
+// What a switch with Dynamic ARP Inspection measures.
+TEST_F(AnnouncerTest, NoSecondHoldsMorePacketsThanThePace) {
     AnnouncerOptions options;
-    options.burst = 10;
-    options.packets_per_second = 20;
-    options.rounds = 1;
-    options.refresh_interval = 0s;
+    options.refresh_interval = 20s;
     Announcer announcer(options, rng_);
     announcer.set_ports({port(1, "eth0")}, kStart);
-    Announcements many;
-    for (std::uint64_t i = 0; i < 110; ++i) {
-        many[ip("2001:db8::").plus(i)] = {};
+    announcer.set_announcements(many(100), kStart);
+
+    std::vector<Sent> sent = run(announcer, 60s);
+    announcer.announce_again(1, kStart + 60s);
+    announcer.set_announcements(many(120), kStart + 61s);
+    now_ = kStart + 61s;
+    for (const Sent& frame : run(announcer, 90s)) {
+        sent.push_back(frame);
     }
-    announcer.set_announcements(std::make_shared<const Announcements>(many), kStart);
 
-    const auto sent = run(announcer, 100s);
-
-    ASSERT_THAT(sent, SizeIs(110));
-    EXPECT_EQ(sent[9].at, 0s);
-    EXPECT_GT(sent[10].at, 0s);
-    const double seconds = std::chrono::duration<double>(sent.back().at).count();
-    EXPECT_NEAR(seconds, 100.0 / 20.0, 0.05 * 5.0);
+    ASSERT_GT(sent.size(), 1000U);
+    for (std::size_t i = 15; i < sent.size(); ++i) {
+        EXPECT_GT(sent[i].at - sent[i - 15].at, 1s) << i;
+    }
 }
 
-TEST_F(AnnouncerTest, FirstRoundsGoBeforeLaterOnesWhenTokensAreShort) {
+TEST_F(AnnouncerTest, AFewAddressesAreAnnouncedAtOnceAndManyAtThePace) {
+    for (const unsigned pace : {15U, 100U, 1000U}) {
+        AnnouncerOptions options;
+        options.packets_per_second = pace;
+        options.rounds = 1;
+        options.refresh_interval = 0s;
+        Announcer announcer(options, rng_);
+        now_ = kStart;
+        announcer.set_ports({port(1, "eth0")}, kStart);
+        announcer.set_announcements(many(1000), kStart);
+
+        const auto sent = run(announcer, 1000s);
+
+        ASSERT_THAT(sent, SizeIs(2000));
+        EXPECT_EQ(sent[14].at, 0s);
+        EXPECT_GT(sent[64].at, 0s);
+        const double seconds = std::chrono::duration<double>(sent.back().at).count();
+        EXPECT_NEAR(seconds, 2000.0 / pace, 0.05 * 2000.0 / pace) << pace;
+    }
+}
+
+TEST_F(AnnouncerTest, EveryAddressHasItsFirstPacketBeforeAnyHasItsSecond) {
     AnnouncerOptions options;
-    options.burst = 2;
     options.packets_per_second = 2;
     Announcer announcer(options, rng_);
     announcer.set_ports({port(1, "eth0")}, kStart);
-    Announcements many;
-    for (std::uint64_t i = 0; i < 10; ++i) {
-        many[ip("2001:db8::").plus(i)] = {};
-    }
-    announcer.set_announcements(std::make_shared<const Announcements>(many), kStart);
+    announcer.set_announcements(many(10), kStart);
 
     std::set<net::IpAddress> first;
-    for (const Sent& frame : run(announcer, 4s)) {
+    for (const Sent& frame : run(announcer, 4900ms)) {
         first.insert(decode_ndp(frame.frame.view())->target);
     }
 
     EXPECT_THAT(first, SizeIs(10));
+}
+
+TEST_F(AnnouncerTest, WhatSomebodyAskedForGoesToTheFront) {
+    AnnouncerOptions options;
+    options.packets_per_second = 2;
+    Announcer announcer(options, rng_);
+    announcer.set_ports({port(1, "eth0")}, kStart);
+    announcer.set_announcements(many(100), kStart);
+    (void)run(announcer, 0s);
+
+    announcer.on_asked(1, ip("2001:db8::32"), kStart + 100ms);
+    announcer.on_asked(1, ip("2001:db8::31"), kStart + 200ms);
+    announcer.on_asked(1, ip("2001:db8::dead"), kStart + 200ms);
+    announcer.on_asked(7, ip("2001:db8::20"), kStart + 200ms);
+    const auto sent = run(announcer, 1500ms);
+
+    ASSERT_THAT(sent, SizeIs(2));
+    EXPECT_EQ(decode_ndp(sent[0].frame.view())->target, ip("2001:db8::31"));
+    EXPECT_EQ(decode_ndp(sent[1].frame.view())->target, ip("2001:db8::32"));
+}
+
+TEST_F(AnnouncerTest, ATakeoverGoesBeforeARefreshThatWaits) {
+    AnnouncerOptions options;
+    options.packets_per_second = 2;
+    options.rounds = 1;
+    options.refresh_interval = 1s;
+    Announcer announcer(options, rng_);
+    announcer.set_ports({port(1, "eth0")}, kStart);
+    announcer.set_announcements(many(50), kStart);
+    (void)run(announcer, 60s);
+
+    announcer.set_announcements(many(51), kStart + 60s);
+    const auto sent = run(announcer, 62s);
+
+    ASSERT_GE(sent.size(), 2U);
+    EXPECT_EQ(decode_ndp(sent[0].frame.view())->target, ip("2001:db8::32"));
+}
+
+TEST_F(AnnouncerTest, DefendsWithOnePacketUnlessThePaceForbidsIt) {
+    AnnouncerOptions options;
+    options.packets_per_second = 3;
+    Announcer announcer(options, rng_);
+    announcer.set_ports({port(1, "eth0")}, kStart);
+    announcer.set_announcements(announce({"192.0.2.10"}), kStart);
+    (void)run(announcer, 0s);
+    Actions out;
+
+    EXPECT_TRUE(announcer.defend(1, ip("192.0.2.10"), kStart, out));
+    EXPECT_FALSE(announcer.defend(1, ip("192.0.2.10"), kStart, out));
+    EXPECT_FALSE(announcer.defend(2, ip("192.0.2.10"), kStart, out));
+
+    ASSERT_THAT(out, SizeIs(1));
+    EXPECT_EQ(
+        decode_arp(std::get<Send>(out[0]).frame.view()),
+        gratuitous_arp(ArpOperation::Request, port(1, "eth0").mac, ip("192.0.2.10"))
+    );
+}
+
+TEST_F(AnnouncerTest, IsSilentAboutAYieldedAddress) {
+    Announcer announcer({}, rng_);
+    announcer.set_ports({port(1, "eth0")}, kStart);
+    announcer.set_announcements(announce({"192.0.2.10"}), kStart);
+    (void)run(announcer, 0s);
+
+    Announcements yielded;
+    yielded[ip("192.0.2.10")].role = Role::Yield;
+    announcer.set_announcements(std::make_shared<const Announcements>(yielded), kStart);
+
+    EXPECT_THAT(run(announcer, 1000s), IsEmpty());
 }
 
 TEST_F(AnnouncerTest, ALateTimerSendsEachRoundOnce) {
@@ -261,7 +359,7 @@ TEST_F(AnnouncerTest, ALateTimerSendsEachRoundOnce) {
 
     announcer.on_deadline(kStart + 30s, out);
 
-    EXPECT_THAT(out, SizeIs(1));
+    EXPECT_THAT(out, SizeIs(2));
     EXPECT_EQ(announcer.next_deadline(), kStart + 31100ms);
 }
 

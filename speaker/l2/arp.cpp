@@ -11,12 +11,14 @@ constexpr std::uint16_t kProtocolIpv4 = 0x0800;
 
 }  // namespace
 
-std::optional<ArpPacket> decode_arp(std::span<const std::byte> frame) {
+Decoded<ArpPacket> decode_arp(std::span<const std::byte> frame) {
     wire::Reader in(frame);
     ArpPacket packet;
     packet.frame_destination = read_mac(in);
     packet.frame_source = read_mac(in);
-    const bool arp = in.u16() == kEtherTypeArp;
+    if (const auto refused = refuse_ether_type(in, kEtherTypeArp)) {
+        return *refused;
+    }
     const bool ethernet = in.u16() == kHardwareEthernet;
     const bool ipv4 = in.u16() == kProtocolIpv4;
     const bool lengths = in.u16() == 0x0604;  // hlen 6, plen 4
@@ -26,8 +28,11 @@ std::optional<ArpPacket> decode_arp(std::span<const std::byte> frame) {
     packet.sender_ip = net::IpAddress::v4(in.u32());
     packet.target_mac = read_mac(in);
     packet.target_ip = net::IpAddress::v4(in.u32());
-    if (!in.ok() || !arp || !ethernet || !ipv4 || !lengths || operation < 1 || operation > 2) {
-        return std::nullopt;
+    if (!in.ok()) {
+        return Drop::Truncated;
+    }
+    if (!ethernet || !ipv4 || !lengths || operation < 1 || operation > 2) {
+        return Drop::Malformed;
     }
     return packet;
 }

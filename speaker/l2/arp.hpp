@@ -2,11 +2,11 @@
 
 #include "common/net/ip.hpp"
 #include "common/net/mac.hpp"
+#include "speaker/l2/drop.hpp"
 #include "speaker/l2/frame.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 // ARP for IPv4 over Ethernet (RFC 826), and the announcement and probe forms of RFC 5227.
@@ -25,9 +25,9 @@ struct ArpPacket {
     friend bool operator==(const ArpPacket&, const ArpPacket&) = default;
 };
 
-// An Ethernet frame; nothing when it is not a well-formed request or reply for IPv4 over Ethernet.
+// An Ethernet frame; refused when it is not a well-formed request or reply for IPv4 over Ethernet.
 // Padding after the packet is ignored.
-[[nodiscard]] std::optional<ArpPacket> decode_arp(std::span<const std::byte> frame);
+[[nodiscard]] Decoded<ArpPacket> decode_arp(std::span<const std::byte> frame);
 [[nodiscard]] Frame encode_arp(const ArpPacket& packet);
 
 // "ip is at mac", to whoever sent the request.

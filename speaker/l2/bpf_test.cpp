@@ -154,7 +154,9 @@ TEST(BpfTest, NdpFilterPassesSolicitationsAndAdvertisementsOfOwnedTargets) {
 
     EXPECT_TRUE(passes(program, solicitation(ip("2001:db8::10"))));
     EXPECT_FALSE(passes(program, solicitation(ip("2001:db8::11"))));
-    EXPECT_TRUE(passes(program, encode_ndp(unsolicited_advertisement(kAsker, ip("2001:db8::10")))));
+    EXPECT_TRUE(passes(
+        program, encode_ndp(unsolicited_advertisement(kAsker, ip("2001:db8::10"), all_nodes()))
+    ));
 }
 
 TEST(BpfTest, OtherTrafficIsDropped) {

@@ -125,7 +125,7 @@ TEST(NdpCodecTest, EncodesWhatItDecodes) {
          {solicitation(),
           bare,
           solicited_advertisement(kOurs, solicitation()),
-          unsolicited_advertisement(kOurs, ip("2001:db8::10"))}) {
+          unsolicited_advertisement(kOurs, ip("2001:db8::10"), all_nodes())}) {
         EXPECT_EQ(decode_ndp(encode_ndp(packet).view()), packet);
     }
 }

@@ -7,7 +7,6 @@
 namespace steelyard::l2 {
 namespace {
 
-constexpr std::uint8_t kIcmpv6 = 58;
 constexpr std::uint8_t kHopLimit = 255;
 constexpr std::size_t kEthernetHeader = 14;
 constexpr std::size_t kIpv6Header = 40;
@@ -17,30 +16,6 @@ constexpr std::uint8_t kTargetLinkLayer = 2;
 constexpr std::uint8_t kRouterFlag = 0x80;
 constexpr std::uint8_t kSolicitedFlag = 0x40;
 constexpr std::uint8_t kOverrideFlag = 0x20;
-
-net::IpAddress all_nodes() {
-    return net::IpAddress::v6({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01});
-}
-
-std::uint32_t add_words(std::uint32_t sum, std::span<const std::byte> bytes) {
-    for (std::size_t i = 0; i < bytes.size(); i += 2) {
-        const auto high = std::to_integer<std::uint32_t>(bytes[i]) << 8U;
-        const auto low = i + 1 < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + 1]) : 0U;
-        sum += high | low;
-    }
-    return sum;
-}
-
-// RFC 8200 8.1: over the pseudo header and the message. Zero over a message that carries a correct
-// one. `addresses` is source and destination as they stand in the IPv6 header.
-std::uint16_t checksum(std::span<const std::byte> addresses, std::span<const std::byte> message) {
-    std::uint32_t sum = static_cast<std::uint32_t>(message.size()) + kIcmpv6;
-    sum = add_words(add_words(sum, addresses), message);
-    while (sum > 0xffffU) {
-        sum = (sum & 0xffffU) + (sum >> 16U);
-    }
-    return static_cast<std::uint16_t>(~sum & 0xffffU);
-}
 
 // False when an option has length zero or runs over the end (RFC 4861 4.6).
 bool read_options(wire::Reader& in, std::uint8_t wanted, std::optional<net::MacAddress>& found) {
@@ -87,7 +62,7 @@ std::uint8_t flags(const NdpPacket& packet) {
 }
 
 // Reads the ICMPv6 message; its length and checksum are already checked.
-std::optional<NdpPacket> decode_message(NdpPacket packet, std::span<const std::byte> message) {
+Decoded<NdpPacket> decode_message(NdpPacket packet, std::span<const std::byte> message) {
     wire::Reader in(message);
     const std::uint8_t type = in.u8();
     const std::uint8_t code = in.u8();
@@ -97,8 +72,8 @@ std::optional<NdpPacket> decode_message(NdpPacket packet, std::span<const std::b
     packet.target = read_ipv6(in);
     const bool solicitation = type == static_cast<std::uint8_t>(NdpType::Solicitation);
     const bool advertisement = type == static_cast<std::uint8_t>(NdpType::Advertisement);
-    if (code != 0 || (!solicitation && !advertisement)) {
-        return std::nullopt;
+    if (!solicitation && !advertisement) {
+        return Drop::NotForUs;  // router discovery, multicast listeners
     }
     packet.type = NdpType{type};
     if (advertisement) {
@@ -107,32 +82,44 @@ std::optional<NdpPacket> decode_message(NdpPacket packet, std::span<const std::b
         packet.override_cache = (bits & kOverrideFlag) != 0;
     }
     const std::uint8_t wanted = solicitation ? kSourceLinkLayer : kTargetLinkLayer;
-    if (!read_options(in, wanted, packet.link_layer) || !is_consistent(packet)) {
-        return std::nullopt;
+    if (code != 0 || !read_options(in, wanted, packet.link_layer) || !is_consistent(packet)) {
+        return Drop::Malformed;
     }
     return packet;
 }
 
 }  // namespace
 
-std::optional<NdpPacket> decode_ndp(std::span<const std::byte> frame) {
+Decoded<NdpPacket> decode_ndp(std::span<const std::byte> frame) {
     wire::Reader in(frame);
     NdpPacket packet;
     packet.frame_destination = read_mac(in);
     packet.frame_source = read_mac(in);
-    const bool ipv6 = in.u16() == kEtherTypeIpv6 && (in.u32() >> 28U) == 6;
+    if (const auto refused = refuse_ether_type(in, kEtherTypeIpv6)) {
+        return *refused;
+    }
+    const bool ipv6 = (in.u32() >> 28U) == 6;
     const std::size_t payload_length = in.u16();
     const bool icmpv6 = in.u8() == kIcmpv6;
     const bool on_link = in.u8() == kHopLimit;  // nobody off the link can forge it
     packet.source = read_ipv6(in);
     packet.destination = read_ipv6(in);
     const auto message = in.bytes(payload_length);  // Ethernet may pad behind it
-    if (!in.ok() || !ipv6 || !icmpv6 || !on_link || message.size() < kFixedPart) {
-        return std::nullopt;
+    if (!in.ok()) {
+        return Drop::Truncated;
+    }
+    if (!ipv6 || !icmpv6) {
+        return Drop::EtherType;
+    }
+    if (message.size() < kFixedPart) {
+        return Drop::Truncated;
+    }
+    if (!on_link) {
+        return Drop::HopLimit;
     }
     const auto addresses = frame.subspan(kEthernetHeader + 8, 32);
-    if (checksum(addresses, message) != 0) {
-        return std::nullopt;
+    if (icmpv6_checksum(addresses, message) != 0) {
+        return Drop::Checksum;
     }
     return decode_message(packet, message);
 }
@@ -163,12 +150,12 @@ Frame encode_ndp(const NdpPacket& packet) {
     }
     const auto addresses = out.view().subspan(kEthernetHeader + 8, 32);
     const auto message = out.view().subspan(kEthernetHeader + kIpv6Header);
-    out.patch_u16(kEthernetHeader + kIpv6Header + 2, checksum(addresses, message));
+    out.patch_u16(kEthernetHeader + kIpv6Header + 2, icmpv6_checksum(addresses, message));
     return out;
 }
 
 NdpPacket solicited_advertisement(const net::MacAddress& mac, const NdpPacket& solicitation) {
-    NdpPacket reply = unsolicited_advertisement(mac, solicitation.target);
+    NdpPacket reply = unsolicited_advertisement(mac, solicitation.target, all_nodes());
     if (!solicitation.source.is_unspecified()) {
         reply.frame_destination = solicitation.link_layer.value_or(solicitation.frame_source);
         reply.destination = solicitation.source;
@@ -177,17 +164,27 @@ NdpPacket solicited_advertisement(const net::MacAddress& mac, const NdpPacket& s
     return reply;
 }
 
-NdpPacket unsolicited_advertisement(const net::MacAddress& mac, const net::IpAddress& address) {
+NdpPacket unsolicited_advertisement(
+    const net::MacAddress& mac, const net::IpAddress& address, const net::IpAddress& destination
+) {
     NdpPacket packet;
-    packet.frame_destination = multicast_mac(all_nodes());
+    packet.frame_destination = multicast_mac(destination);
     packet.frame_source = mac;
     packet.source = address;
-    packet.destination = all_nodes();
+    packet.destination = destination;
     packet.type = NdpType::Advertisement;
     packet.override_cache = true;
     packet.target = address;
     packet.link_layer = mac;
     return packet;
+}
+
+net::IpAddress all_nodes() {
+    return net::IpAddress::v6({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01});
+}
+
+net::IpAddress all_routers() {
+    return net::IpAddress::v6({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02});
 }
 
 net::IpAddress solicited_node_group(const net::IpAddress& address) {

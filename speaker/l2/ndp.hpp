@@ -2,6 +2,7 @@
 
 #include "common/net/ip.hpp"
 #include "common/net/mac.hpp"
+#include "speaker/l2/drop.hpp"
 #include "speaker/l2/frame.hpp"
 
 #include <cstddef>
@@ -30,20 +31,25 @@ struct NdpPacket {
     friend bool operator==(const NdpPacket&, const NdpPacket&) = default;
 };
 
-// Nothing when the frame is anything but a valid one of the two.
-[[nodiscard]] std::optional<NdpPacket> decode_ndp(std::span<const std::byte> frame);
+// Refused when the frame is anything but a valid one of the two.
+[[nodiscard]] Decoded<NdpPacket> decode_ndp(std::span<const std::byte> frame);
 // Every address must be IPv6.
 [[nodiscard]] Frame encode_ndp(const NdpPacket& packet);
 
-// RFC 4861 7.2.4, with Override set: the address may have moved here a moment ago. To all nodes
-// when the solicitation was a duplicate address probe.
+// RFC 4861 7.2.4: Solicited, and Override, since the address is unicast, ours rather than proxied,
+// and the option is there. Router is not set: we route nothing. To all nodes, unsolicited, when the
+// solicitation was a duplicate address probe.
 [[nodiscard]] NdpPacket solicited_advertisement(
     const net::MacAddress& mac, const NdpPacket& solicitation
 );
-// RFC 4861 7.2.6, to all nodes, with Override set.
+// RFC 4861 7.2.6, with Override set: who knows another MAC shall forget it. To all_nodes() or
+// all_routers().
 [[nodiscard]] NdpPacket unsolicited_advertisement(
-    const net::MacAddress& mac, const net::IpAddress& address
+    const net::MacAddress& mac, const net::IpAddress& address, const net::IpAddress& destination
 );
+
+[[nodiscard]] net::IpAddress all_nodes();    // ff02::1
+[[nodiscard]] net::IpAddress all_routers();  // ff02::2
 
 // ff02::1:ffXX:XXXX (RFC 4291 2.7.1) and the Ethernet group of a multicast address (RFC 2464 7).
 [[nodiscard]] net::IpAddress solicited_node_group(const net::IpAddress& address);

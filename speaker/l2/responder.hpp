@@ -4,30 +4,41 @@
 #include "speaker/l2/action.hpp"
 #include "speaker/l2/announcements.hpp"
 #include "speaker/l2/arp.hpp"
+#include "speaker/l2/drop.hpp"
 #include "speaker/l2/ndp.hpp"
+#include "speaker/l2/ownership.hpp"
 
 #include <cstddef>
-#include <map>
-#include <memory>
 #include <span>
 #include <unordered_map>
-#include <vector>
+#include <variant>
 
-// Answers ARP requests and neighbour solicitations for the announced addresses, and notices when
-// somebody else claims one. Any bytes are fine; a frame that is none of our business costs a parse
-// and a hash look-up, and no allocation. The answer is unicast, with the MAC of the port it came
-// in.
+// Answers ARP requests and neighbour solicitations for the addresses we answer for, and notices
+// when somebody else claims one. Any bytes are fine; a frame that is none of our business costs a
+// parse and a hash look-up, and no allocation. The answer is unicast, with the MAC of the port the
+// frame came in.
 namespace steelyard::l2 {
+
+// What a frame was: someone asked (and was answered), someone claimed, or nothing.
+struct Asked {
+    net::IpAddress address;
+};
+struct Claimed {
+    net::IpAddress address;
+    net::MacAddress claimant;
+};
+using Heard = std::variant<Drop, Asked, Claimed>;
 
 class Responder {
 public:
-    void set_ports(std::vector<Port> ports);
-    void set_announcements(std::shared_ptr<const Announcements> announcements);
+    // `ownership` must outlive it.
+    explicit Responder(const Ownership& ownership) : ownership_(&ownership) {}
 
-    // A whole Ethernet frame received on the port with that index.
-    void on_frame(
-        unsigned interface_index, std::span<const std::byte> frame, Instant now, Actions& out
-    );
+    // A whole Ethernet frame received on this port, ARP or ICMPv6.
+    Heard on_arp(const Port& port, std::span<const std::byte> frame, Actions& out);
+    Heard on_ndp(const Port& port, std::span<const std::byte> frame, Actions& out);
+    // Forgets the counters of what is no longer announced.
+    void forget_released();
 
     // requests_received and responses_sent of every announced address that was asked for.
     [[nodiscard]] const std::unordered_map<net::IpAddress, AddressCounters>& counters() const {
@@ -35,23 +46,14 @@ public:
     }
 
 private:
-    void on_arp(const Port& port, const ArpPacket& packet, Instant now, Actions& out);
-    void on_ndp(const Port& port, const NdpPacket& packet, Instant now, Actions& out);
-    void on_solicitation(const Port& port, const NdpPacket& packet, Actions& out);
-    [[nodiscard]] bool is_announced(const net::IpAddress& address, const Port& port) const;
+    Heard on_solicitation(const Port& port, const NdpPacket& packet, Actions& out);
+    [[nodiscard]] bool is_answered(const net::IpAddress& address, const Port& port) const {
+        return ownership_->find(address, port) != nullptr;
+    }
     [[nodiscard]] bool is_own(const net::MacAddress& mac) const;
-    void report_conflict(
-        const Port& port,
-        const net::IpAddress& address,
-        const net::MacAddress& claimant,
-        Instant now,
-        Actions& out
-    );
 
-    std::vector<Port> ports_;
-    std::shared_ptr<const Announcements> announcements_;
+    const Ownership* ownership_;
     std::unordered_map<net::IpAddress, AddressCounters> counters_;
-    std::map<net::IpAddress, Instant> next_conflict_report_;
 };
 
 }  // namespace steelyard::l2

@@ -20,12 +20,6 @@ Instant now() {
     return std::chrono::steady_clock::now();
 }
 
-bool is_arp(const l2::Frame& frame) {
-    const auto bytes = frame.view();
-    return std::to_integer<unsigned>(bytes[12]) == l2::kEtherTypeArp >> 8U &&
-           std::to_integer<unsigned>(bytes[13]) == (l2::kEtherTypeArp & 0xffU);
-}
-
 l2::BpfProgram filter_for(std::uint16_t ether_type, std::span<const net::IpAddress> addresses) {
     return ether_type == l2::kEtherTypeArp ? l2::arp_filter(addresses) : l2::ndp_filter(addresses);
 }
@@ -41,15 +35,14 @@ PacketDriver::PacketDriver(
     : executor_(executor),
       options_(std::move(options)),
       callbacks_(std::move(callbacks)),
-      announcer_(options_.announcer, rng),
-      announcements_(std::make_shared<const l2::Announcements>()),
+      station_(options_.announcer, rng),
       timer_(executor, Instant::max()),
       tasks_(executor, [this](const std::string& name, const std::exception_ptr& error) {
           if (error) {
-              callbacks_.on_error(make_error(Errc::Internal, name + ": " + rt::describe(error)));
+              const Error failure = make_error(Errc::Internal, name + ": " + rt::describe(error));
+              callbacks_.on_failed ? callbacks_.on_failed(failure) : callbacks_.on_error(failure);
           }
       }) {
-    responder_.set_announcements(announcements_);
     tasks_.spawn("l2 timer", timer_loop());
 }
 
@@ -68,7 +61,7 @@ void PacketDriver::set_interfaces(const std::vector<net::Interface>& interfaces)
             it = ports_.erase(it);
         }
     }
-    responder_.set_ports(wanted);
+    station_.set_ports(wanted, now());
     for (const l2::Port& port : wanted) {
         PortSockets& sockets = ports_.try_emplace(port.index, port).first->second;
         sockets.port = port;  // name and MAC may have changed
@@ -81,20 +74,40 @@ void PacketDriver::set_interfaces(const std::vector<net::Interface>& interfaces)
         }
         refresh_groups(sockets);
     }
-    announcer_.set_ports(wanted, now());
     announce_due();
 }
 
 void PacketDriver::set_announcements(std::shared_ptr<const l2::Announcements> announcements) {
     SY_CHECK(announcements != nullptr, "nothing announced is an empty map");
-    announcements_ = std::move(announcements);
-    responder_.set_announcements(announcements_);
+    station_.set_announcements(std::move(announcements), now());
+    announce_due();  // first, so that who yields hears it before we answer too
     for (auto& [index, sockets] : ports_) {
         refresh_filters(sockets);
         refresh_groups(sockets);
     }
-    announcer_.set_announcements(announcements_, now());
+}
+
+void PacketDriver::set_lease(Instant until) {
+    if (station_.set_lease(until, now())) {
+        drain();
+    }
     announce_due();
+}
+
+void PacketDriver::announce_again() {
+    station_.announce_all_again(now());
+    announce_due();
+}
+
+// What waits was sent while we had no lease.
+void PacketDriver::drain() {
+    for (auto& [index, sockets] : ports_) {
+        for (PacketSocket* const socket : {sockets.arp, sockets.ndp}) {
+            while (socket != nullptr && socket->receive()) {
+                ++frames_received_;
+            }
+        }
+    }
 }
 
 PacketSocket* PacketDriver::open(PortSockets& sockets, std::uint16_t ether_type) {
@@ -137,13 +150,7 @@ void PacketDriver::close(PortSockets& sockets) {
 }
 
 void PacketDriver::refresh_filters(PortSockets& sockets) {
-    std::vector<net::IpAddress> addresses;
-    for (const auto& [address, announcement] : *announcements_) {
-        if (l2::is_on_port(address, announcement, sockets.port)) {
-            addresses.push_back(address);
-        }
-    }
-    std::sort(addresses.begin(), addresses.end());
+    std::vector<net::IpAddress> addresses = station_.ownership().answered(sockets.port, false);
     if (addresses == sockets.filtered) {
         return;
     }
@@ -193,9 +200,9 @@ awaitable<void> PacketDriver::read_loop(
                 break;
             }
             ++frames_received_;
-            responder_.on_frame(interface_index, *frame, instant, actions_);
+            station_.on_frame(interface_index, *frame, instant, actions_);
         }
-        apply();
+        announce_due();
     }
 }
 
@@ -213,11 +220,26 @@ awaitable<void> PacketDriver::timer_loop() {
 // Sends what is due and sets the timer; setting it also wakes timer_loop(), which finds nothing
 // due.
 void PacketDriver::announce_due() {
-    announcer_.on_deadline(now(), actions_);
+    station_.on_deadline(now(), actions_);
     apply();
-    const Instant deadline = announcer_.next_deadline().value_or(Instant::max());
+    tell_yielded();
+    const Instant deadline = station_.next_deadline().value_or(Instant::max());
     if (deadline != timer_.expiry()) {
         timer_.expires_at(deadline);
+    }
+}
+
+void PacketDriver::tell_yielded() {
+    const std::size_t before = std::exchange(yielding_, yielding());
+    if (yielding_ == before) {
+        return;
+    }
+    for (auto& [index, sockets] : ports_) {
+        refresh_filters(sockets);
+        refresh_groups(sockets);
+    }
+    if (yielding_ == 0 && callbacks_.on_yielded) {
+        callbacks_.on_yielded();
     }
 }
 
@@ -238,7 +260,8 @@ void PacketDriver::send(const l2::Send& send) {
         return;
     }
     PortSockets& sockets = found->second;
-    PacketSocket* const socket = is_arp(send.frame) ? sockets.arp : sockets.ndp;
+    const bool arp = send.frame.ether_type() == l2::kEtherTypeArp;
+    PacketSocket* const socket = arp ? sockets.arp : sockets.ndp;
     if (socket == nullptr) {
         return;
     }
@@ -249,14 +272,6 @@ void PacketDriver::send(const l2::Send& send) {
         ));
     }
     sockets.send_failed = !sent;
-}
-
-std::unordered_map<net::IpAddress, l2::AddressCounters> PacketDriver::counters() const {
-    auto merged = responder_.counters();
-    for (const auto& [address, sent] : announcer_.gratuitous_sent()) {
-        merged[address].gratuitous_sent = sent;
-    }
-    return merged;
 }
 
 awaitable<void> PacketDriver::stop() {

@@ -5,9 +5,8 @@
 #include "common/rt/task_group.hpp"
 #include "speaker/io/l2/packet_socket.hpp"
 #include "speaker/io/l2/solicited_node_groups.hpp"
-#include "speaker/l2/announcer.hpp"
 #include "speaker/l2/eligibility.hpp"
-#include "speaker/l2/responder.hpp"
+#include "speaker/l2/station.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -32,6 +31,10 @@ struct PacketDriverOptions {
 struct PacketDriverCallbacks {
     std::function<void(const Error&)> on_error;            // each lasting fault once
     std::function<void(const l2::Conflict&)> on_conflict;  // somebody else claims our address
+    // May stay empty: the last address in Yield was given up; a task died by an exception, and the
+    // process is better ended.
+    std::function<void()> on_yielded;
+    std::function<void(const Error&)> on_failed;
 };
 
 class PacketDriver {
@@ -50,8 +53,20 @@ public:
     // pace of their ports); released ones are silent at once.
     void set_announcements(std::shared_ptr<const l2::Announcements> announcements);
 
+    // Until when this node may answer and announce; Instant::max(), the default, is for ever.
+    // Frames queued while there was none are dropped.
+    void set_lease(Instant until);
+    // Announces everything once more, for example because a partition healed.
+    void announce_again();
+    // Addresses in Role::Yield that are still answered for.
+    [[nodiscard]] std::size_t yielding() const { return station_.ownership().yielding(); }
+
     // Of every announced address that was asked for or announced.
-    [[nodiscard]] std::unordered_map<net::IpAddress, l2::AddressCounters> counters() const;
+    [[nodiscard]] std::unordered_map<net::IpAddress, l2::AddressCounters> counters() const {
+        return station_.counters();
+    }
+    // Received frames that led to nothing, by reason.
+    [[nodiscard]] const l2::DropCounters& drops() const { return station_.drops(); }
     // Frames that reached the process, answered or not.
     [[nodiscard]] std::uint64_t frames_received() const { return frames_received_; }
 
@@ -76,6 +91,8 @@ private:
     void refresh_filters(PortSockets& sockets);
     void refresh_groups(PortSockets& sockets);
     void announce_due();
+    void drain();
+    void tell_yielded();
     void apply();
     void send(const l2::Send& send);
     void report_open_failure(const Error& error, const l2::Port& port);
@@ -83,9 +100,8 @@ private:
     asio::any_io_executor executor_;
     PacketDriverOptions options_;
     PacketDriverCallbacks callbacks_;
-    l2::Responder responder_;
-    l2::Announcer announcer_;
-    std::shared_ptr<const l2::Announcements> announcements_;
+    l2::Station station_;
+    std::size_t yielding_ = 0;               // as last told
     std::map<unsigned, PortSockets> ports_;  // by interface index
     l2::Actions actions_;                    // reused
     std::uint64_t frames_received_ = 0;

@@ -1,0 +1,113 @@
+#include "speaker/l2/ownership.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace steelyard::l2 {
+
+Ownership::Ownership() : announcements_(std::make_shared<const Announcements>()) {}
+
+void Ownership::set_announcements(std::shared_ptr<const Announcements> announcements, Instant now) {
+    std::erase_if(held_, [&](const auto& entry) { return !announcements->contains(entry.first); });
+    yielding_ = 0;
+    for (const auto& [address, announcement] : *announcements) {
+        const auto known = held_.find(address);
+        if (known == held_.end()) {
+            if (announcement.role == Role::Announce) {
+                held_.emplace(address, Held{&announcement, Role::Announce, now, {}});
+            }
+            continue;
+        }
+        Held& held = known->second;
+        held.announcement = &announcement;
+        if (held.role != announcement.role) {
+            held = Held{&announcement, announcement.role, now, {}};
+        }
+        yielding_ += held.role == Role::Yield ? 1U : 0U;
+    }
+    announcements_ = std::move(announcements);
+}
+
+void Ownership::retake(Instant now) {
+    for (auto& [address, held] : held_) {
+        if (held.role == Role::Announce) {
+            held.since = now;
+        }
+    }
+}
+
+bool Ownership::is_held(const net::IpAddress& address, const Held& held, const Port& port) const {
+    const auto& given_up = held.given_up_on;
+    return is_on_port(address, *held.announcement, port) &&
+           std::find(given_up.begin(), given_up.end(), port.index) == given_up.end();
+}
+
+const Announcement* Ownership::find(const net::IpAddress& address, const Port& port) const {
+    const auto found = held_.find(address);
+    if (found == held_.end() || !is_held(address, found->second, port)) {
+        return nullptr;
+    }
+    return found->second.announcement;
+}
+
+Ownership::Claim Ownership::on_claim(const net::IpAddress& address, const Port& port, Instant now) {
+    const auto found = held_.find(address);
+    if (found == held_.end() || !is_held(address, found->second, port)) {
+        return Claim::NotOurs;
+    }
+    Held& held = found->second;
+    if (held.role == Role::Announce) {
+        return now < held.since + kTakeoverTime ? Claim::Settling : Claim::Conflict;
+    }
+    held.given_up_on.push_back(port.index);
+    const bool anywhere = std::any_of(ports_.begin(), ports_.end(), [&](const Port& other) {
+        return is_held(address, held, other);
+    });
+    if (!anywhere) {
+        held_.erase(found);
+        --yielding_;
+    }
+    return Claim::Yielded;
+}
+
+bool Ownership::expire(Instant now) {
+    const auto is_over = [now](const auto& entry) {
+        return entry.second.role == Role::Yield && now >= entry.second.since + kYieldTime;
+    };
+    const std::size_t over = yielding_ == 0 ? 0 : std::erase_if(held_, is_over);
+    yielding_ -= over;
+    return over > 0;
+}
+
+std::optional<Instant> Ownership::next_deadline() const {
+    std::optional<Instant> next;
+    if (yielding_ == 0) {
+        return next;
+    }
+    for (const auto& [address, held] : held_) {
+        if (held.role == Role::Yield && (!next || held.since + kYieldTime < *next)) {
+            next = held.since + kYieldTime;
+        }
+    }
+    return next;
+}
+
+const Port* Ownership::port(unsigned interface_index) const {
+    const auto found = std::find_if(ports_.begin(), ports_.end(), [&](const Port& candidate) {
+        return candidate.index == interface_index;
+    });
+    return found == ports_.end() ? nullptr : &*found;
+}
+
+std::vector<net::IpAddress> Ownership::answered(const Port& port, bool echo) const {
+    std::vector<net::IpAddress> out;
+    for (const auto& [address, held] : held_) {
+        if ((!echo || held.announcement->echo) && is_held(address, held, port)) {
+            out.push_back(address);
+        }
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+}  // namespace steelyard::l2

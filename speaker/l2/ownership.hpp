@@ -1,0 +1,72 @@
+#pragma once
+
+#include "common/base/time.hpp"
+#include "speaker/l2/announcements.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+// Which addresses are answered for at this moment, port by port. Announcements say what should be;
+// this remembers what has been: a Yield goes on only for what was announced before, ends on a port
+// as soon as another node claims the address there, and everywhere after kYieldTime.
+namespace steelyard::l2 {
+
+inline constexpr Duration kYieldTime = std::chrono::seconds(2);
+// After we took an address over, the old owner may not know yet: its claims are no conflict.
+inline constexpr Duration kTakeoverTime = std::chrono::seconds(2);
+
+class Ownership {
+public:
+    Ownership();
+
+    void set_ports(std::vector<Port> ports) { ports_ = std::move(ports); }
+    void set_announcements(std::shared_ptr<const Announcements> announcements, Instant now);
+    // Everything announced counts as taken over now.
+    void retake(Instant now);
+
+    // The announcement when the address is answered for on this port, else null.
+    [[nodiscard]] const Announcement* find(const net::IpAddress& address, const Port& port) const;
+    [[nodiscard]] bool is_answered(const net::IpAddress& address) const {
+        return held_.contains(address);
+    }
+
+    enum class Claim : std::uint8_t {
+        NotOurs,
+        Yielded,  // what we waited for
+        Settling,
+        Conflict
+    };
+    // Another station claims the address on this port.
+    Claim on_claim(const net::IpAddress& address, const Port& port, Instant now);
+
+    // Ends yields whose time is up; true when there were any.
+    bool expire(Instant now);
+    [[nodiscard]] std::optional<Instant> next_deadline() const;
+    [[nodiscard]] std::size_t yielding() const { return yielding_; }
+
+    [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }
+    [[nodiscard]] const Port* port(unsigned interface_index) const;
+    [[nodiscard]] const Announcements& announcements() const { return *announcements_; }
+    // What is answered for on this port, sorted; with `echo`, only what also answers pings.
+    [[nodiscard]] std::vector<net::IpAddress> answered(const Port& port, bool echo) const;
+
+private:
+    struct Held {
+        const Announcement* announcement;  // in *announcements_
+        Role role;
+        Instant since;                      // taken over, or began to yield
+        std::vector<unsigned> given_up_on;  // ports where the new owner was heard
+    };
+    [[nodiscard]] bool is_held(const net::IpAddress& address, const Held& held, const Port& port)
+        const;
+
+    std::vector<Port> ports_;
+    std::shared_ptr<const Announcements> announcements_;
+    std::unordered_map<net::IpAddress, Held> held_;
+    std::size_t yielding_ = 0;
+};
+
+}  // namespace steelyard::l2

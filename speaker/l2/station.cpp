@@ -1,0 +1,135 @@
+#include "speaker/l2/station.hpp"
+
+#include <utility>
+
+namespace steelyard::l2 {
+namespace {
+
+constexpr Duration kDefendInterval = std::chrono::seconds(10);  // RFC 5227 1.1
+// Of all addresses together: whoever spoofs them all shall not flood the one who listens.
+constexpr double kReportsPerSecond = 10;
+
+}  // namespace
+
+Station::Station(const AnnouncerOptions& options, Rng& rng)
+    : responder_(ownership_),
+      echo_(ownership_),
+      announcer_(options, rng),
+      reports_(kReportsPerSecond, kReportsPerSecond) {}
+
+void Station::set_ports(std::vector<Port> ports, Instant now) {
+    ownership_.set_ports(ports);
+    announcer_.set_ports(std::move(ports), now);
+}
+
+void Station::set_announcements(std::shared_ptr<const Announcements> announcements, Instant now) {
+    ownership_.set_announcements(announcements, now);
+    announcer_.set_announcements(std::move(announcements), now);
+    responder_.forget_released();
+    echo_.forget_released();
+    std::erase_if(next_defence_, [this](const auto& entry) {
+        return !ownership_.is_answered(entry.first);
+    });
+}
+
+bool Station::set_lease(Instant until, Instant now) {
+    const bool renewed = lease_ <= now && until > now;
+    lease_ = until;
+    if (renewed) {
+        lapsed_ = false;
+        announce_all_again(now);
+    }
+    return renewed;
+}
+
+void Station::announce_again(unsigned interface_index, Instant now) {
+    announcer_.announce_again(interface_index, now);
+}
+
+void Station::announce_all_again(Instant now) {
+    ownership_.retake(now);
+    announcer_.announce_all_again(now);
+}
+
+void Station::on_frame(
+    unsigned interface_index, std::span<const std::byte> frame, Instant now, Actions& out
+) {
+    if (const auto why = receive(interface_index, frame, now, out)) {
+        drops_.count(*why);
+    }
+}
+
+std::optional<Drop> Station::receive(
+    unsigned interface_index, std::span<const std::byte> frame, Instant now, Actions& out
+) {
+    if (now >= lease_) {
+        return Drop::NoLease;
+    }
+    const Port* const port = ownership_.port(interface_index);
+    if (port == nullptr) {
+        return Drop::NotForUs;
+    }
+    const std::uint16_t type = ether_type(frame);
+    if (type == kEtherTypeArp) {
+        return receive_neighbour(*port, responder_.on_arp(*port, frame, out), now, out);
+    }
+    if (type == kEtherTypeIpv4 || (type == kEtherTypeIpv6 && is_icmpv6_echo_request(frame))) {
+        const auto answered = echo_.on_frame(*port, frame, now, out);
+        return answered ? std::nullopt : std::optional(answered.why());
+    }
+    return receive_neighbour(*port, responder_.on_ndp(*port, frame, out), now, out);
+}
+
+std::optional<Drop> Station::receive_neighbour(
+    const Port& port, const Heard& heard, Instant now, Actions& out
+) {
+    if (const auto* asked = std::get_if<Asked>(&heard)) {
+        announcer_.on_asked(port.index, asked->address, now);
+        return std::nullopt;
+    }
+    if (const auto* claimed = std::get_if<Claimed>(&heard)) {
+        on_claim(port, *claimed, now, out);
+        return std::nullopt;
+    }
+    return std::get<Drop>(heard);
+}
+
+void Station::on_claim(const Port& port, const Claimed& claimed, Instant now, Actions& out) {
+    if (ownership_.on_claim(claimed.address, port, now) != Ownership::Claim::Conflict) {
+        return;
+    }
+    const auto next = next_defence_.find(claimed.address);
+    if ((next != next_defence_.end() && now < next->second) || !reports_.take(now)) {
+        return;
+    }
+    next_defence_[claimed.address] = now + kDefendInterval;
+    const bool defended = announcer_.defend(port.index, claimed.address, now, out);
+    out.emplace_back(Conflict{port.index, claimed.address, claimed.claimant, defended});
+}
+
+void Station::on_deadline(Instant now, Actions& out) {
+    ownership_.expire(now);
+    lapsed_ = now >= lease_;
+    if (!lapsed_) {
+        announcer_.on_deadline(now, out);
+    }
+}
+
+std::optional<Instant> Station::next_deadline() const {
+    auto next = ownership_.next_deadline();
+    const auto announce = lapsed_ ? std::nullopt : announcer_.next_deadline();
+    if (announce && (!next || *announce < *next)) {
+        next = announce;
+    }
+    return next;
+}
+
+std::unordered_map<net::IpAddress, AddressCounters> Station::counters() const {
+    auto merged = responder_.counters();
+    for (const auto& [address, sent] : announcer_.gratuitous_sent()) {
+        merged[address].gratuitous_sent = sent;
+    }
+    return merged;
+}
+
+}  // namespace steelyard::l2
