@@ -33,8 +33,8 @@ struct PacketDriverCallbacks {
     std::function<void(const l2::Conflict&)> on_conflict;  // somebody else claims our address
     // May stay empty: the last address in Yield was given up; a task died by an exception, and the
     // process is better ended.
-    std::function<void()> on_yielded;
-    std::function<void(const Error&)> on_failed;
+    std::function<void()> on_yielded = nullptr;
+    std::function<void(const Error&)> on_failed = nullptr;
 };
 
 class PacketDriver {
