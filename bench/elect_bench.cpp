@@ -39,24 +39,26 @@ double milliseconds(const Body& body) {
 }  // namespace
 
 int main() {
-    std::vector<elect::NodeFacts> nodes;
+    elect::Facts facts;
     std::vector<std::string> names;
     for (std::size_t i = 0; i < kNodes; ++i) {
         names.push_back("worker-" + std::to_string(i));
-        nodes.push_back({names.back(), true, true, true, false, false});
+        elect::NodeFacts node;
+        node.name = names.back();
+        node.alive = node.reachable = node.ready = true;
+        facts.nodes.push_back(std::move(node));
     }
+    facts.fits.emplace_back(kNodes);
     std::vector<elect::Question> questions(kAddresses);
     for (std::size_t i = 0; i < kAddresses; ++i) {
         questions[i].address = net::IpAddress::v4(0x0a000000U + static_cast<std::uint32_t>(i));
-        questions[i].fits.resize(kNodes);
     }
 
     std::size_t winners = 0;
-    const double ours = milliseconds([&] {
-        winners = elect::elect_all(questions, nodes, elect::Order::Rendezvous).size();
-    });
+    const double ours = milliseconds([&] { winners = elect::elect_all(facts, questions).size(); });
     const double compatible = milliseconds([&] {
-        winners += elect::elect_all(questions, nodes, elect::Order::MetalLb).size();
+        facts.order = elect::Order::MetalLb;
+        winners += elect::elect_all(facts, questions).size();
     });
     const double sorting =
         milliseconds([&] {

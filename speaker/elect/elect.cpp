@@ -2,56 +2,27 @@
 
 #include "common/base/check.hpp"
 #include "speaker/elect/bounded.hpp"
+#include "speaker/elect/candidates.hpp"
 #include "speaker/elect/order.hpp"
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace steelyard::elect {
 namespace {
 
-// The candidates with the highest preference: only among them does the hash decide.
-void collect_best(
-    const Question& question, std::span<const NodeFacts> nodes, std::vector<NodeIndex>& best
-) {
-    best.clear();
-    std::int32_t top = 0;
-    for (NodeIndex i = 0; i < nodes.size(); ++i) {
-        const Fit& fit = question.fits[i];
-        if (exclusion(nodes[i], fit, question.policy)) {
-            continue;
-        }
-        if (best.empty() || fit.preference > top) {
-            best.clear();
-            top = fit.preference;
-        }
-        if (fit.preference == top) {
-            best.push_back(i);
-        }
+void check(const Facts& facts, std::span<const Question> questions) {
+    for (const Fits& fits : facts.fits) {
+        SY_CHECK(fits.size() == facts.nodes.size(), "there is one Fit a node");
     }
-}
-
-std::optional<NodeIndex> first_in_metallb_order(
-    const Question& question,
-    std::span<const NodeFacts> nodes,
-    const std::vector<NodeIndex>& best,
-    MetalLbHash& hash
-) {
-    const std::string text = to_string(question.metallb_key.value_or(question.address));
-    std::optional<NodeIndex> winner;
-    MetalLbHash::Digest lowest{};
-    for (const NodeIndex i : best) {
-        const MetalLbHash::Digest digest = hash(nodes[i].name, text);
-        if (!winner || digest < lowest) {
-            winner = i;
-            lowest = digest;
-        }
+    for (const Question& question : questions) {
+        SY_CHECK(question.fits < facts.fits.size(), "a question refers to fits");
     }
-    return winner;
 }
 
 // Node positions by name, so that a tie of two 64-bit scores does not depend on the input order.
-std::vector<NodeIndex> ranks_by_name(std::span<const NodeFacts> nodes) {
+std::vector<NodeIndex> ranks_by_name(const std::vector<NodeFacts>& nodes) {
     std::vector<NodeIndex> by_name(nodes.size());
     for (NodeIndex i = 0; i < nodes.size(); ++i) {
         by_name[i] = i;
@@ -66,35 +37,33 @@ std::vector<NodeIndex> ranks_by_name(std::span<const NodeFacts> nodes) {
     return ranks;
 }
 
-void elect_bounded(
-    std::span<const Question> questions,
-    std::span<const NodeFacts> nodes,
-    std::vector<std::optional<NodeIndex>>& winners
-) {
+using Winners = std::vector<std::optional<NodeIndex>>;
+
+void elect_bounded(const Facts& facts, std::span<const Question> questions, Winners& winners) {
     // Addresses compete for room only with those that have the very same choice, so that a change
     // of one pool's selectors or of one Local Service's endpoints moves nothing else.
     std::map<std::vector<NodeIndex>, std::vector<std::uint32_t>> groups;
     auto last = groups.end();
-    std::vector<NodeIndex> best;
+    BestCandidates best(facts);
     for (std::uint32_t q = 0; q < questions.size(); ++q) {
-        collect_best(questions[q], nodes, best);
-        if (best.empty()) {
+        const std::vector<NodeIndex>& choice = best.of(questions[q]);
+        if (choice.empty()) {
             continue;
         }
-        if (last == groups.end() || last->first != best) {
-            last = groups.try_emplace(best).first;
+        if (last == groups.end() || last->first != choice) {
+            last = groups.try_emplace(choice).first;
         }
         last->second.push_back(q);
     }
-    const std::vector<NodeIndex> ranks = ranks_by_name(nodes);
+    const std::vector<NodeIndex> ranks = ranks_by_name(facts.nodes);
+    std::vector<net::IpAddress> addresses;
     for (const auto& [candidates, members] : groups) {
         std::vector<Choice> choices;
         choices.reserve(candidates.size());
         for (const NodeIndex i : candidates) {
-            choices.push_back({node_seed(nodes[i].name), ranks[i]});
+            choices.push_back({node_seed(facts.nodes[i].name), ranks[i]});
         }
-        std::vector<net::IpAddress> addresses;
-        addresses.reserve(members.size());
+        addresses.clear();
         for (const std::uint32_t q : members) {
             addresses.push_back(questions[q].address);
         }
@@ -106,35 +75,79 @@ void elect_bounded(
     }
 }
 
-}  // namespace
-
-std::optional<Reason> exclusion(const NodeFacts& node, const Fit& fit, Policy policy) {
-    if (!fit.selected) {
-        return Reason::NotSelected;
+// Among all nodes that `may` be, the first by MetalLB's comparison.
+template <class May>
+std::optional<NodeIndex> first_in_metallb_order(
+    const Facts& facts, const Question& question, MetalLbHash& hash, const May& may
+) {
+    const std::string text = to_string(question.metallb_key.value_or(question.address));
+    std::optional<NodeIndex> winner;
+    std::optional<MetalLbHash::Digest> lowest;  // of the winner; computed when it is contested
+    Merit top;
+    for (NodeIndex i = 0; i < facts.nodes.size(); ++i) {
+        if (!may(i)) {
+            continue;
+        }
+        const Merit merit = merit_of(facts, question, i);
+        if (winner && merit < top) {
+            continue;
+        }
+        if (!winner || top < merit) {
+            winner = i;
+            top = merit;
+            lowest.reset();
+            continue;
+        }
+        if (!lowest) {
+            lowest = hash(facts.nodes[*winner].name, text);
+        }
+        const MetalLbHash::Digest digest = hash(facts.nodes[i].name, text);
+        if (digest < *lowest) {
+            winner = i;
+            lowest = digest;
+        }
     }
-    if (node.excluded_by_label) {
-        return Reason::ExcludedByLabel;
-    }
-    if (!node.alive) {
-        return Reason::NotAlive;
-    }
-    if (node.network_unavailable) {
-        return Reason::NetworkUnavailable;
-    }
-    if (!node.reachable) {
-        return Reason::Unreachable;
-    }
-    if (!node.ready) {
-        return Reason::NotReady;
-    }
-    if (policy == Policy::Local && !fit.has_local_endpoint) {
-        return Reason::NoLocalEndpoint;
-    }
-    if (!fit.has_interface.value_or(true)) {
-        return Reason::NoInterface;
-    }
-    return std::nullopt;
+    return winner;
 }
+
+// The node every MetalLB speaker believes in.
+std::optional<NodeIndex> metallb_winner(
+    const Facts& facts, const Question& question, MetalLbHash& hash
+) {
+    return first_in_metallb_order(facts, question, hash, [&](NodeIndex i) {
+        return !metallb_exclusion(facts, question, i);
+    });
+}
+
+std::optional<NodeIndex> elect_with_metallb(
+    const Facts& facts, const Question& question, MetalLbHash& hash
+) {
+    const auto first = metallb_winner(facts, question, hash);
+    if (!first || !exclusion(facts, question, *first)) {
+        return first;
+    }
+    return first_in_metallb_order(facts, question, hash, [&](NodeIndex i) {
+        return !facts.nodes[i].foreign && !exclusion(facts, question, i);
+    });
+}
+
+// Whether MetalLB's winner is out, so that one of our own stands in and foreign nodes stay silent.
+bool foreigners_defer(const Facts& facts, const Question& question, MetalLbHash& hash) {
+    if (facts.order != Order::MetalLb) {
+        return false;
+    }
+    const auto first = metallb_winner(facts, question, hash);
+    return first && exclusion(facts, question, *first);
+}
+
+struct Ranked {
+    Merit merit;
+    MetalLbHash::Digest digest{};
+    std::uint64_t score = 0;
+    NodeIndex node = 0;
+};
+
+}  // namespace
 
 std::size_t load_limit(std::size_t addresses, std::size_t nodes) {
     const std::size_t ceil_of_mean = (addresses + nodes - 1) / nodes;
@@ -143,64 +156,57 @@ std::size_t load_limit(std::size_t addresses, std::size_t nodes) {
 }
 
 std::vector<std::optional<NodeIndex>> elect_all(
-    std::span<const Question> questions, std::span<const NodeFacts> nodes, Order order
+    const Facts& facts, std::span<const Question> questions
 ) {
-    std::vector<std::optional<NodeIndex>> winners(questions.size());
-    for (const Question& question : questions) {
-        SY_CHECK(question.fits.size() == nodes.size(), "a question has one Fit a node");
-    }
-    if (order == Order::Rendezvous) {
-        elect_bounded(questions, nodes, winners);
+    check(facts, questions);
+    Winners winners(questions.size());
+    if (facts.order == Order::Rendezvous) {
+        elect_bounded(facts, questions, winners);
         return winners;
     }
     MetalLbHash hash;
-    std::vector<NodeIndex> best;
     for (std::size_t q = 0; q < questions.size(); ++q) {
-        collect_best(questions[q], nodes, best);
-        winners[q] = first_in_metallb_order(questions[q], nodes, best, hash);
+        winners[q] = elect_with_metallb(facts, questions[q], hash);
     }
     return winners;
 }
 
-Verdict explain(
-    const Question& question,
-    std::span<const NodeFacts> nodes,
-    Order order,
-    std::optional<NodeIndex> winner
-) {
-    struct Ranked {
-        std::int32_t preference = 0;
-        MetalLbHash::Digest digest{};
-        std::uint64_t score = 0;
-        NodeIndex node = 0;
-    };
+Verdict explain(const Facts& facts, const Question& question, std::optional<NodeIndex> winner) {
+    check(facts, std::span(&question, 1));
     Verdict verdict;
     verdict.winner = winner;
     MetalLbHash hash;
+    const bool defer = foreigners_defer(facts, question, hash);
     const std::string text = to_string(question.metallb_key.value_or(question.address));
     const std::uint64_t seed = address_seed(question.address);
     std::vector<Ranked> ranked;
-    for (NodeIndex i = 0; i < nodes.size(); ++i) {
-        const Fit& fit = question.fits[i];
-        if (const auto reason = exclusion(nodes[i], fit, question.policy)) {
+    for (NodeIndex i = 0; i < facts.nodes.size(); ++i) {
+        if (const auto reason = exclusion(facts, question, i)) {
             verdict.excluded.push_back({i, *reason});
-        } else if (order == Order::MetalLb) {
-            ranked.push_back({fit.preference, hash(nodes[i].name, text), 0, i});
-        } else {
-            ranked.push_back({fit.preference, {}, score(node_seed(nodes[i].name), seed), i});
+            continue;
         }
+        if (defer && facts.nodes[i].foreign) {
+            verdict.excluded.push_back({i, Reason::ForeignDefers});
+            continue;
+        }
+        Ranked entry{merit_of(facts, question, i), {}, 0, i};
+        if (facts.order == Order::MetalLb) {
+            entry.digest = hash(facts.nodes[i].name, text);
+        } else {
+            entry.score = score(node_seed(facts.nodes[i].name), seed);
+        }
+        ranked.push_back(entry);
     }
     std::sort(ranked.begin(), ranked.end(), [&](const Ranked& a, const Ranked& b) {
         if ((a.node == winner) != (b.node == winner)) {
             return a.node == winner;
         }
-        if (a.preference != b.preference) {
-            return a.preference > b.preference;
+        if (a.merit != b.merit) {
+            return b.merit < a.merit;
         }
-        if (a.digest != b.digest) {
-            return a.digest < b.digest;
-        }
-        return a.score != b.score ? a.score > b.score : nodes[a.node].name < nodes[b.node].name;
+        // Lowest digest, highest score, lowest name.
+        return std::tie(a.digest, b.score, facts.nodes[a.node].name) <
+               std::tie(b.digest, a.score, facts.nodes[b.node].name);
     });
     for (const Ranked& entry : ranked) {
         verdict.candidates.push_back(entry.node);
@@ -208,9 +214,9 @@ Verdict explain(
     return verdict;
 }
 
-Verdict elect(const Question& question, std::span<const NodeFacts> nodes, Order order) {
-    const auto winners = elect_all(std::span(&question, 1), nodes, order);
-    return explain(question, nodes, order, winners.front());
+Verdict elect(const Facts& facts, const Question& question) {
+    const auto winners = elect_all(facts, std::span(&question, 1));
+    return explain(facts, question, winners.front());
 }
 
 }  // namespace steelyard::elect

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,86 +15,118 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 NodeFacts healthy(std::string name) {
-    return NodeFacts{std::move(name), true, true, true, false, false};
+    NodeFacts facts;
+    facts.name = std::move(name);
+    facts.alive = facts.reachable = facts.ready = true;
+    return facts;
 }
 
-std::vector<NodeFacts> four_nodes() {
-    return {healthy("node-a"), healthy("node-b"), healthy("node-c"), healthy("node-d")};
+Facts nodes_named(const std::vector<std::string>& names, Order order) {
+    Facts facts;
+    facts.order = order;
+    for (const std::string& name : names) {
+        facts.nodes.push_back(healthy(name));
+    }
+    facts.fits.emplace_back(names.size());
+    return facts;
 }
 
-Question ask(std::string_view address, std::size_t nodes) {
+Facts four_nodes(Order order) {
+    return nodes_named({"node-a", "node-b", "node-c", "node-d"}, order);
+}
+
+Question ask(std::string_view address) {
     Question question;
     question.address = net::IpAddress::parse(address).value();
-    question.fits.resize(nodes);
     return question;
 }
 
-std::vector<std::string> names(
-    const std::vector<NodeIndex>& indexes, const std::vector<NodeFacts>& nodes
-) {
+std::vector<Question> ask_range(int count) {
+    std::vector<Question> questions;
+    for (int i = 0; i < count; ++i) {
+        questions.push_back(ask("192.0.2." + std::to_string(i)));
+    }
+    return questions;
+}
+
+constexpr std::array kOrders = {Order::MetalLb, Order::Rendezvous};
+
+std::vector<std::string> names(const std::vector<NodeIndex>& indexes, const Facts& facts) {
     std::vector<std::string> out;
     for (const NodeIndex i : indexes) {
-        out.push_back(nodes[i].name);
+        out.push_back(facts.nodes[i].name);
     }
     return out;
 }
 
 // Expected orders computed with an independent SHA-256 of "node#ip".
 TEST(ElectTest, FollowsMetalLbOrderForBothFamilies) {
-    const auto nodes = four_nodes();
+    const Facts facts = four_nodes(Order::MetalLb);
 
-    const Verdict v4 = elect(ask("192.0.2.10", 4), nodes, Order::MetalLb);
-    const Verdict v6 = elect(ask("2001:db8::7", 4), nodes, Order::MetalLb);
+    const Verdict v4 = elect(facts, ask("192.0.2.10"));
+    const Verdict v6 = elect(facts, ask("2001:db8::7"));
 
     EXPECT_EQ(v4.winner, 3U);
-    EXPECT_THAT(names(v4.candidates, nodes), ElementsAre("node-d", "node-c", "node-b", "node-a"));
+    EXPECT_THAT(names(v4.candidates, facts), ElementsAre("node-d", "node-c", "node-b", "node-a"));
     EXPECT_EQ(v6.winner, 2U);
-    EXPECT_THAT(names(v6.candidates, nodes), ElementsAre("node-c", "node-d", "node-b", "node-a"));
+    EXPECT_THAT(names(v6.candidates, facts), ElementsAre("node-c", "node-d", "node-b", "node-a"));
 }
 
 TEST(ElectTest, HashesTheServicesFirstAddressInAMixedRing) {
-    const auto nodes = four_nodes();
-    Question question = ask("192.0.2.10", 4);
+    Question question = ask("192.0.2.10");
     question.metallb_key = net::IpAddress::parse("2001:db8::7").value();
 
-    EXPECT_EQ(elect(question, nodes, Order::MetalLb).winner, 2U);
+    EXPECT_EQ(elect(four_nodes(Order::MetalLb), question).winner, 2U);
 }
 
 TEST(ElectTest, NobodyWinsWithoutCandidates) {
-    auto nodes = four_nodes();
-    for (NodeFacts& node : nodes) {
-        node.alive = false;
+    for (const Order order : kOrders) {
+        Facts facts = four_nodes(order);
+        for (NodeFacts& node : facts.nodes) {
+            node.alive = false;
+        }
+
+        const Verdict verdict = elect(facts, ask("192.0.2.10"));
+
+        EXPECT_EQ(verdict.winner, std::nullopt);
+        EXPECT_THAT(verdict.candidates, IsEmpty());
+        EXPECT_EQ(verdict.excluded.size(), 4U);
     }
-
-    const Verdict verdict = elect(ask("192.0.2.10", 4), nodes, Order::Rendezvous);
-
-    EXPECT_EQ(verdict.winner, std::nullopt);
-    EXPECT_THAT(verdict.candidates, IsEmpty());
-    EXPECT_EQ(verdict.excluded.size(), 4U);
 }
 
 TEST(ElectTest, NobodyWinsAmongNoNodes) {
-    EXPECT_EQ(elect(ask("192.0.2.10", 0), {}, Order::MetalLb).winner, std::nullopt);
-    EXPECT_EQ(elect(ask("192.0.2.10", 0), {}, Order::Rendezvous).winner, std::nullopt);
+    for (const Order order : kOrders) {
+        EXPECT_EQ(elect(nodes_named({}, order), ask("192.0.2.10")).winner, std::nullopt);
+    }
+}
+
+void serve_locally_all_but(Question& question, NodeIndex node) {
+    question.local.emplace();
+    for (NodeIndex i = 0; i < 4; ++i) {
+        if (i != node) {
+            question.local->push_back({i, 1});
+        }
+    }
 }
 
 struct ExclusionCase {
     const char* name;
     Reason reason;
-    std::function<void(NodeFacts&, Fit&, Policy&)> spoil;
+    void (*spoil)(Facts&, Question&, NodeIndex);
 };
 
 class ExclusionTest : public testing::TestWithParam<ExclusionCase> {};
 
 TEST_P(ExclusionTest, NamesTheRuleThatExcludesANode) {
-    for (const Order order : {Order::MetalLb, Order::Rendezvous}) {
-        auto nodes = four_nodes();
-        Question question = ask("192.0.2.10", 4);
-        const NodeIndex first = elect(question, nodes, order).winner.value();
+    for (const Order order : kOrders) {
+        Facts facts = four_nodes(order);
+        Question question = ask("192.0.2.10");
+        const NodeIndex first = elect(facts, question).winner.value();
 
-        GetParam().spoil(nodes[first], question.fits[first], question.policy);
-        const Verdict verdict = elect(question, nodes, order);
+        GetParam().spoil(facts, question, first);
+        const Verdict verdict = elect(facts, question);
 
+        EXPECT_TRUE(verdict.winner);
         EXPECT_NE(verdict.winner, first);
         EXPECT_THAT(verdict.excluded, ElementsAre(Exclusion{first, GetParam().reason}));
         EXPECT_EQ(to_string(GetParam().reason), GetParam().name);
@@ -108,119 +141,248 @@ INSTANTIATE_TEST_SUITE_P(
         ExclusionCase{
             "notAlive",
             Reason::NotAlive,
-            [](NodeFacts& n, Fit&, Policy&) {
-                n.alive = false;
+            [](Facts& f, Question&, NodeIndex i) {
+                f.nodes[i].alive = false;
             }},
         ExclusionCase{
             "unreachable",
             Reason::Unreachable,
-            [](NodeFacts& n, Fit&, Policy&) {
-                n.reachable = false;
+            [](Facts& f, Question&, NodeIndex i) {
+                f.nodes[i].reachable = false;
             }},
         ExclusionCase{
             "notReady",
             Reason::NotReady,
-            [](NodeFacts& n, Fit&, Policy&) {
-                n.ready = false;
+            [](Facts& f, Question&, NodeIndex i) {
+                f.nodes[i].ready = false;
             }},
         ExclusionCase{
             "nodeNetworkUnavailable",
             Reason::NetworkUnavailable,
-            [](NodeFacts& n, Fit&, Policy&) {
-                n.network_unavailable = true;
+            [](Facts& f, Question&, NodeIndex i) {
+                f.nodes[i].network_unavailable = true;
             }},
         ExclusionCase{
             "nodeLabeledExcludeBalancers",
             Reason::ExcludedByLabel,
-            [](NodeFacts& n, Fit&, Policy&) {
-                n.excluded_by_label = true;
+            [](Facts& f, Question&, NodeIndex i) {
+                f.nodes[i].excluded_by_label = true;
             }},
         ExclusionCase{
             "notSelected",
             Reason::NotSelected,
-            [](NodeFacts&, Fit& f, Policy&) {
-                f.selected = false;
+            [](Facts& f, Question&, NodeIndex i) {
+                f.fits[0][i].selected = false;
             }},
         ExclusionCase{
             "noLocalEndpoints",
             Reason::NoLocalEndpoint,
-            [](NodeFacts&, Fit& f, Policy& p) {
-                f.has_local_endpoint = false;
-                p = Policy::Local;
+            [](Facts&, Question& q, NodeIndex i) {
+                serve_locally_all_but(q, i);
+            }},
+        ExclusionCase{
+            "notServable",
+            Reason::NotServable,
+            [](Facts&, Question& q, NodeIndex i) {
+                q.unservable = {i};
             }},
         ExclusionCase{
             "noInterface",
             Reason::NoInterface,
-            [](NodeFacts&, Fit& f, Policy&) {
-                f.has_interface = false;
+            [](Facts& f, Question&, NodeIndex i) {
+                f.fits[0][i].link = Link::None;
+            }},
+        ExclusionCase{
+            "linkDown",
+            Reason::LinkDown,
+            [](Facts& f, Question&, NodeIndex i) {
+                f.fits[0][i].link = Link::Down;
             }}
     ),
     [](const auto& instance) { return std::string(instance.param.name); }
 );
 
-TEST(ElectTest, ClusterPolicyIgnoresWhereEndpointsAre) {
-    auto nodes = four_nodes();
-    Question question = ask("192.0.2.10", 4);
-    for (Fit& fit : question.fits) {
-        fit.has_local_endpoint = false;
-    }
+TEST(ElectTest, ANodeThatServesNothingIsNoCandidateForAnyAddress) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    facts.nodes[1].forwards = false;
 
-    EXPECT_EQ(elect(question, nodes, Order::MetalLb).winner, 3U);
+    const Verdict verdict = elect(facts, ask("192.0.2.10"));
+
+    EXPECT_THAT(verdict.excluded, ElementsAre(Exclusion{1, Reason::NotServable}));
+}
+
+TEST(ElectTest, ANodeThatDidNotTellItsInterfacesIsACandidate) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    facts.fits[0][1].link = Link::Unknown;
+    facts.fits[0][2].link = Link::Up;
+
+    EXPECT_THAT(elect(facts, ask("192.0.2.10")).excluded, IsEmpty());
+}
+
+TEST(ElectTest, AnAddressThatANodeCannotServeTakesTheNextBest) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    facts.fits[0][2].preference = 10;
+    facts.fits[0][0].preference = 5;
+    Question question = ask("192.0.2.10");
+    EXPECT_EQ(elect(facts, question).winner, 2U);
+
+    question.unservable = {2};
+    EXPECT_EQ(elect(facts, question).winner, 0U);
+
+    question.unservable = {1, 3};  // nobody who would have won
+    EXPECT_EQ(elect(facts, question).winner, 2U);
+}
+
+struct StandingCase {
+    Standing rest;
+    Standing first;
+    bool keeps;
+};
+
+TEST(ElectTest, OnlyTheBestStandingPresentCounts) {
+    using enum Standing;
+    for (const StandingCase& c :
+         {StandingCase{Settled, Settling, false},
+          StandingCase{Settled, Draining, false},
+          StandingCase{Settling, Draining, false},
+          StandingCase{Settling, Settling, true},
+          StandingCase{Draining, Draining, true}}) {
+        Facts facts = four_nodes(Order::Rendezvous);
+        const Question question = ask("192.0.2.10");
+        const NodeIndex first = elect(facts, question).winner.value();
+        for (NodeFacts& node : facts.nodes) {
+            node.standing = c.rest;
+        }
+        facts.nodes[first].standing = c.first;
+
+        const Verdict verdict = elect(facts, question);
+
+        EXPECT_EQ(verdict.winner == first, c.keeps);
+        EXPECT_THAT(verdict.excluded, IsEmpty());
+        EXPECT_EQ(verdict.candidates.back() == first, !c.keeps);
+    }
+}
+
+TEST(ElectTest, ALoneDrainingNodeGoesOnServing) {
+    Facts facts = nodes_named({"only"}, Order::Rendezvous);
+    facts.nodes[0].standing = Standing::Draining;
+
+    EXPECT_EQ(elect(facts, ask("192.0.2.10")).winner, 0U);
+}
+
+TEST(ElectTest, StandingComesBeforePreference) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    facts.fits[0][1].preference = 100;
+    facts.nodes[1].standing = Standing::Settling;
+
+    EXPECT_NE(elect(facts, ask("192.0.2.10")).winner, 1U);
+}
+
+TEST(ElectTest, MetalLbOrderKnowsNoStanding) {
+    Facts facts = four_nodes(Order::MetalLb);
+    facts.nodes[3].standing = Standing::Draining;
+
+    EXPECT_EQ(elect(facts, ask("192.0.2.10")).winner, 3U);
 }
 
 TEST(ElectTest, PreferenceComesBeforeTheHash) {
-    for (const Order order : {Order::MetalLb, Order::Rendezvous}) {
-        auto nodes = four_nodes();
-        Question question = ask("192.0.2.10", 4);
-        question.fits[0].preference = 10;
-        question.fits[1].preference = 5;
+    for (const Order order : kOrders) {
+        Facts facts = four_nodes(order);
+        facts.fits[0][0].preference = 10;
+        facts.fits[0][1].preference = 5;
 
-        const Verdict verdict = elect(question, nodes, order);
+        const Verdict verdict = elect(facts, ask("192.0.2.10"));
 
         EXPECT_EQ(verdict.winner, 0U);
         EXPECT_EQ(verdict.candidates[1], 1U);
     }
 }
 
-TEST(ElectTest, PreferredNodesAreNotBoundedByLoad) {
-    const auto nodes = four_nodes();
-    std::vector<Question> questions;
-    for (int i = 0; i < 8; ++i) {
-        questions.push_back(ask("192.0.2." + std::to_string(i), 4));
-        questions.back().fits[2].preference = 1;
-    }
+TEST(ElectTest, ServingMoreOfTheLocalServicesComesFirst) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    facts.fits[0][0].preference = 10;
+    facts.nodes[1].standing = Standing::Draining;
+    Question question = ask("192.0.2.10");
+    question.local = {{0, 1}, {1, 2}, {3, 1}};
 
-    for (const auto& winner : elect_all(questions, nodes, Order::Rendezvous)) {
+    EXPECT_THAT(
+        names(elect(facts, question).candidates, facts), ElementsAre("node-b", "node-a", "node-d")
+    );
+}
+
+TEST(ElectTest, PreferredNodesAreNotBoundedByLoad) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    facts.fits[0][2].preference = 1;
+
+    for (const auto& winner : elect_all(facts, ask_range(8))) {
         EXPECT_EQ(winner, 2U);
     }
 }
 
 TEST(ElectTest, AFewAddressesSpreadOverAsManyNodes) {
-    const auto nodes = four_nodes();
-    std::vector<Question> questions;
-    for (int i = 0; i < 4; ++i) {
-        questions.push_back(ask("192.0.2." + std::to_string(i), 4));
-    }
-
-    const auto winners = elect_all(questions, nodes, Order::Rendezvous);
+    const auto winners = elect_all(four_nodes(Order::Rendezvous), ask_range(4));
 
     EXPECT_THAT(winners, testing::UnorderedElementsAre(0U, 1U, 2U, 3U));
 }
 
 TEST(ElectTest, ExplainPutsTheBoundedWinnerFirst) {
-    const auto nodes = four_nodes();
-    std::vector<Question> questions;
-    for (int i = 0; i < 40; ++i) {
-        questions.push_back(ask("192.0.2." + std::to_string(i), 4));
-    }
+    const Facts facts = four_nodes(Order::Rendezvous);
+    const std::vector<Question> questions = ask_range(40);
 
-    const auto winners = elect_all(questions, nodes, Order::Rendezvous);
+    const auto winners = elect_all(facts, questions);
 
     for (std::size_t i = 0; i < questions.size(); ++i) {
-        const Verdict verdict = explain(questions[i], nodes, Order::Rendezvous, winners[i]);
+        const Verdict verdict = explain(facts, questions[i], winners[i]);
         EXPECT_EQ(verdict.candidates.front(), winners[i]);
         EXPECT_EQ(verdict.candidates.size(), 4U);
     }
+}
+
+// In a mixed ring: d, c, b, a is the order of 192.0.2.10.
+class MixedRingTest : public testing::Test {
+protected:
+    MixedRingTest() : facts_(four_nodes(Order::MetalLb)) {}
+
+    Facts facts_;
+    const Question question_ = ask("192.0.2.10");
+};
+
+TEST_F(MixedRingTest, WhatMetalLbDoesNotKnowDoesNotTakeAnAddressFromItsSpeaker) {
+    facts_.nodes[3].foreign = true;
+    facts_.nodes[2].ready = false;
+
+    EXPECT_EQ(elect(facts_, question_).winner, 3U);
+}
+
+TEST_F(MixedRingTest, OneOfOurNodesStandsInForOneThatMetalLbBelievesIn) {
+    facts_.nodes[3].ready = false;
+    facts_.nodes[2].foreign = true;
+
+    const Verdict verdict = elect(facts_, question_);
+
+    // node-c would be next, but it stays silent: it knows nothing of node-d's trouble.
+    EXPECT_EQ(verdict.winner, 1U);
+    EXPECT_THAT(names(verdict.candidates, facts_), ElementsAre("node-b", "node-a"));
+    EXPECT_THAT(
+        verdict.excluded,
+        ElementsAre(Exclusion{2, Reason::ForeignDefers}, Exclusion{3, Reason::NotReady})
+    );
+}
+
+TEST_F(MixedRingTest, NobodyWinsWhenNoneOfOursCanStandIn) {
+    facts_.nodes[3].ready = false;
+    for (const NodeIndex i : {0U, 1U, 2U}) {
+        facts_.nodes[i].foreign = true;
+    }
+
+    EXPECT_EQ(elect(facts_, question_).winner, std::nullopt);
+}
+
+TEST_F(MixedRingTest, AForeignNodeTakesOverFromOneThatMetalLbSeesGone) {
+    facts_.nodes[3].alive = false;
+    facts_.nodes[2].foreign = true;
+
+    EXPECT_EQ(elect(facts_, question_).winner, 2U);
 }
 
 TEST(LoadLimitTest, IsAQuarterAboveTheMeanButHoldsEverything) {

@@ -18,8 +18,14 @@ std::string_view to_string(Reason reason) {
             return "notSelected";
         case Reason::NoLocalEndpoint:
             return "noLocalEndpoints";
+        case Reason::NotServable:
+            return "notServable";
         case Reason::NoInterface:
             return "noInterface";
+        case Reason::LinkDown:
+            return "linkDown";
+        case Reason::ForeignDefers:
+            return "foreignDefers";
     }
     return "unknown";
 }
@@ -40,8 +46,14 @@ std::string_view sentence(Reason reason) {
             return "no L2Advertisement of the address selects it";
         case Reason::NoLocalEndpoint:
             return "externalTrafficPolicy is Local and no serving endpoint runs on it";
+        case Reason::NotServable:
+            return "its kernel does not forward the address";
         case Reason::NoInterface:
             return "none of its usable interfaces is allowed by the L2Advertisements";
+        case Reason::LinkDown:
+            return "every interface the L2Advertisements allow on it has lost its link";
+        case Reason::ForeignDefers:
+            return "its MetalLB speaker leaves the address to a node that it believes can serve it";
     }
     return "of an unknown rule";
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/net/mac.hpp"
 #include "speaker/elect/elect.hpp"
 #include "speaker/plan/snapshot.hpp"
 
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,11 +42,15 @@ struct Reasons {
 
 struct AddressPlan {
     std::vector<kube::ObjectKey> services;  // that have this address, in key order
-    std::optional<std::string> owner;       // the node elected to announce it
-    bool mine = false;                      // this node is the owner
-    bool announced_here = false;            // mine, servable, and an interface is there
-    std::vector<std::string> interfaces;    // of this node, allowed and usable; sorted
-    std::optional<Reasons> reasons;         // set when the owner does not, or nobody announces it
+    // Those among them that share it without being announced: no serving endpoint of its family,
+    // or no advertisement of their own.
+    std::vector<kube::ObjectKey> passengers;
+    std::optional<std::string> owner;     // the node elected to announce it
+    bool mine = false;                    // this node is the owner
+    bool announced_here = false;          // mine, servable, and an interface is there
+    std::vector<std::string> interfaces;  // of this node, allowed and usable; sorted
+    bool every_interface = false;         // mine, and no advertisement restricts the interfaces
+    std::optional<Reasons> reasons;       // set when the owner does not, or nobody announces it
     friend bool operator==(const AddressPlan&, const AddressPlan&) = default;
 };
 
@@ -58,9 +64,31 @@ struct Announcements {
 
 [[nodiscard]] Announcements plan(const Snapshot& snapshot);
 
-// MetalLB's event reasons.
+// Who may announce one address, in order, and why every other node may not.
+struct Explanation {
+    struct Excluded {
+        std::string node;
+        elect::Reason reason = elect::Reason::NotAlive;
+        friend bool operator==(const Excluded&, const Excluded&) = default;
+    };
+    net::IpAddress address;
+    elect::Order order = elect::Order::MetalLb;
+    AddressPlan plan;
+    std::vector<std::string> candidates;  // the owner, then who would follow, best first
+    std::vector<Excluded> excluded;       // by node name
+    friend bool operator==(const Explanation&, const Explanation&) = default;
+};
+// Nothing when no Service of ours has the address.
+[[nodiscard]] std::optional<Explanation> explain(
+    const Snapshot& snapshot, const net::IpAddress& address
+);
+// Lines of text, each ended by "\n".
+[[nodiscard]] std::string to_string(const Explanation& explanation);
+
+// MetalLB's event reasons, and one of ours.
 inline constexpr std::string_view kNodeAssigned = "nodeAssigned";
 inline constexpr std::string_view kAnnounceFailed = "announceFailed";
+inline constexpr std::string_view kAddressConflict = "addressConflict";
 
 struct Event {
     kube::ObjectKey service;
@@ -69,10 +97,26 @@ struct Event {
     std::string message;
     friend bool operator==(const Event&, const Event&) = default;
 };
-// What to say about the Services whose announcement from this node is new or newly fails, and about
-// those that no node announces because the configuration lacks something.
+// What to say about the Services whose announcement from this node is new or newly fails (once a
+// Service, whatever its number of addresses), and about those that no node announces because the
+// configuration lacks something.
 [[nodiscard]] std::vector<Event> events_between(
     const std::string& node_name, const Announcements& before, const Announcements& after
+);
+
+// Another machine that answers for an address which this node announces. How long one that is
+// heard no more counts is the caller's decision.
+struct Conflict {
+    net::IpAddress ip;
+    net::MacAddress mac;
+    friend auto operator<=>(const Conflict&, const Conflict&) = default;
+};
+// One warning for each new conflict and each Service announced here by that address.
+[[nodiscard]] std::vector<Event> conflict_events(
+    const std::string& node_name,
+    const Announcements& plan,
+    const std::set<Conflict>& before,
+    const std::set<Conflict>& after
 );
 
 }  // namespace steelyard::speaker_plan

@@ -26,7 +26,10 @@ protected:
         snapshot_.members.emplace();
         for (const char* name : {"a", "b", "c"}) {
             add_node(name);
-            snapshot_.members->push_back({name, MemberState::Alive, true, true, std::nullopt});
+            MemberView view;
+            view.name = name;
+            view.ready = view.steelyard_capable = true;
+            snapshot_.members->push_back(std::move(view));
         }
         snapshot_.interfaces = {{"eth1", true, true}, {"eth0", true, true}};
         config_.pools.push_back(pool("lan", "192.0.2.0/24"));

@@ -2,6 +2,7 @@
 
 #include "common/config/config.hpp"
 #include "common/kube/model/core.hpp"
+#include "common/net/ip.hpp"
 
 #include <cstdint>
 #include <map>
@@ -22,15 +23,34 @@ enum class MemberState : std::uint8_t {
     Left,         // left or declared dead
 };
 
-// A speaker in the ring, this node included: what all members see, so that they elect alike.
+// An interface that a speaker told the ring about: it may announce at least one family there.
+struct MemberInterface {
+    std::string name;
+    bool arp = false;
+    bool ndp = false;
+    bool up = true;  // has a carrier
+    friend bool operator==(const MemberInterface&, const MemberInterface&) = default;
+};
+
+// A speaker in the ring, this node included: what all members see, so that they elect alike. This
+// node's own entry must say what its gossip says of it, never fresher facts.
 struct MemberView {
     std::string name;  // = node name
     MemberState state = MemberState::Alive;
     bool ready = false;              // it says its kernel is programmed; moot unless capable
     bool steelyard_capable = false;  // false: a MetalLB speaker
-    std::optional<std::vector<std::string>> interfaces;  // its eligible ones, if it told
+    std::optional<std::vector<MemberInterface>> interfaces;  // absent: it did not tell
+    bool draining = false;
+    bool settling = false;                  // came back a moment ago
+    std::vector<std::uint32_t> unservable;  // fingerprints of what its kernel refused; sorted
+    bool unservable_overflow = false;       // more than fits: it serves nothing
     friend bool operator==(const MemberView&, const MemberView&) = default;
 };
+
+// How gossip names an address that a kernel refused: FNV-1a (32 bits) over the family (4 or 6) and
+// the address's bytes in network order. The same on every machine and in every version. Two
+// addresses with one fingerprint only cost a node a candidature.
+[[nodiscard]] std::uint32_t address_fingerprint(const net::IpAddress& address);
 
 // An interface of this node that may announce at least one family.
 struct LocalInterface {
@@ -54,7 +74,8 @@ struct Snapshot {
     std::optional<std::vector<MemberView>>
         members;  // absent: no gossip, every node counts as alive
     std::vector<LocalInterface> interfaces;
-    // What this node's kernel forwards; absent: another proxy does, everything is servable.
+    // What this node's kernel forwards; absent: another proxy does, everything is servable. Like
+    // `interfaces` it only guards what this node announces; the election uses `members`.
     std::optional<std::unordered_set<net::IpAddress>> servable;
 };
 

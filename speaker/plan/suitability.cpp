@@ -1,7 +1,6 @@
 #include "speaker/plan/suitability.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace steelyard::speaker_plan {
 namespace {
@@ -10,106 +9,147 @@ bool includes(const config::L2Advertisement& advertisement, const kube::Node& no
     return kube::matches_any(advertisement.node_selectors, node.meta.labels);
 }
 
-bool covers(
-    const config::L2Advertisement& advertisement,
-    const std::string& pool,
-    const std::vector<const kube::Service*>& services
-) {
-    const auto& pools = advertisement.pools;
-    return std::find(pools.begin(), pools.end(), pool) != pools.end() &&
-           std::any_of(services.begin(), services.end(), [&](const kube::Service* service) {
-               return kube::matches_any(advertisement.service_selectors, service->meta.labels);
-           });
+// An advertisement that names no interface allows all of them.
+bool allows(const config::L2Advertisement& advertisement, const std::string& interface) {
+    const auto& names = advertisement.interfaces;
+    return names.empty() || std::find(names.begin(), names.end(), interface) != names.end();
 }
 
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
+template <class AnyInterface>
+bool does(const AnyInterface& interface, net::Family family) {
+    return family == net::Family::V4 ? interface.arp : interface.ndp;
+}
+
+// The best of the interfaces a node told about; links only get better.
+elect::Link best_link(
+    elect::Link link,
+    const config::L2Advertisement& advertisement,
+    const std::vector<MemberInterface>& interfaces,
+    net::Family family
+) {
+    for (const MemberInterface& interface : interfaces) {
+        if (does(interface, family) && allows(advertisement, interface.name)) {
+            link = std::max(link, interface.up ? elect::Link::Up : elect::Link::Down);
+        }
+    }
+    return link;
 }
 
 }  // namespace
 
-void Suitability::add_node(const kube::Node& node, const MemberView* member) {
-    candidates_.push_back({&node, member});
-}
-
-const Coverage& Suitability::coverage(
-    const std::string& pool, const std::vector<const kube::Service*>& services
-) {
-    std::vector<const config::L2Advertisement*> advertisements;
-    for (const config::L2Advertisement& advertisement : snapshot_.config->l2_advertisements) {
-        if (covers(advertisement, pool, services)) {
-            advertisements.push_back(&advertisement);
+Suitability::Suitability(const Snapshot& snapshot, const Ring& ring)
+    : snapshot_(snapshot), ring_(ring), by_pool_(snapshot.config->pools.size()) {
+    const config::Config& config = *snapshot.config;
+    for (std::size_t pool = 0; pool < config.pools.size(); ++pool) {
+        for (const net::Range& range : config.pools[pool].ranges) {
+            ranges_.push_back({range.first(), range.last(), pool});
         }
-    }
-    const auto known = known_.find(advertisements);
-    if (known != known_.end()) {
-        return known->second;
-    }
-    Coverage computed = compute(advertisements);
-    return known_.emplace(std::move(advertisements), std::move(computed)).first->second;
-}
-
-Coverage Suitability::compute(std::vector<const config::L2Advertisement*> advertisements) const {
-    Coverage coverage;
-    for (const Candidate& candidate : candidates_) {
-        coverage.fits.push_back(fit(candidate, advertisements));
-        if (candidate.node->meta.key.name != snapshot_.node_name) {
-            continue;
-        }
-        for (const config::L2Advertisement* advertisement : advertisements) {
-            if (includes(*advertisement, *candidate.node)) {
-                const auto& names = advertisement->interfaces;
-                coverage.all_interfaces = coverage.all_interfaces || names.empty();
-                coverage.interfaces.insert(coverage.interfaces.end(), names.begin(), names.end());
+        for (std::uint32_t i = 0; i < config.l2_advertisements.size(); ++i) {
+            const auto& names = config.l2_advertisements[i].pools;
+            if (std::find(names.begin(), names.end(), config.pools[pool].name) != names.end()) {
+                by_pool_[pool].push_back(i);
             }
         }
     }
-    coverage.advertisements = std::move(advertisements);
+    std::sort(ranges_.begin(), ranges_.end(), [](const PoolRange& a, const PoolRange& b) {
+        return a.first < b.first;
+    });
+}
+
+std::optional<std::size_t> Suitability::pool_of(const net::IpAddress& address) const {
+    const auto after = std::upper_bound(
+        ranges_.begin(),
+        ranges_.end(),
+        address,
+        [](const net::IpAddress& wanted, const PoolRange& range) { return wanted < range.first; }
+    );
+    if (after == ranges_.begin() || std::prev(after)->last < address) {
+        return std::nullopt;
+    }
+    return std::prev(after)->pool;
+}
+
+Advertisements Suitability::advertisements(std::size_t pool, const kube::Service& service) const {
+    Advertisements covering;
+    for (const std::uint32_t i : by_pool_[pool]) {
+        const auto& selectors = snapshot_.config->l2_advertisements[i].service_selectors;
+        if (kube::matches_any(selectors, service.meta.labels)) {
+            covering.push_back(i);
+        }
+    }
+    return covering;
+}
+
+const Coverage& Suitability::coverage(const Advertisements& advertisements, net::Family family) {
+    const auto [entry, added] = known_.try_emplace({advertisements, family});
+    Coverage& coverage = entry->second;
+    if (!added) {
+        return coverage;
+    }
+    elect::Fits fits;
+    fits.reserve(ring_.nodes().size());
+    for (const RingNode& candidate : ring_.nodes()) {
+        fits.push_back(fit(candidate, advertisements, family));
+        if (candidate.node->meta.key.name == snapshot_.node_name) {
+            look_here(*candidate.node, advertisements, family, coverage);
+        }
+    }
+    coverage.fits = static_cast<std::uint32_t>(fits_.size());
+    fits_.push_back(std::move(fits));
     return coverage;
 }
 
 elect::Fit Suitability::fit(
-    const Candidate& candidate, const std::vector<const config::L2Advertisement*>& advertisements
-) {
+    const RingNode& candidate, const Advertisements& advertisements, net::Family family
+) const {
     elect::Fit fit;
     fit.selected = false;
-    bool has_interface = false;
-    for (const config::L2Advertisement* advertisement : advertisements) {
-        if (!includes(*advertisement, *candidate.node)) {
+    for (const std::uint32_t i : advertisements) {
+        const config::L2Advertisement& advertisement = snapshot_.config->l2_advertisements[i];
+        if (!includes(advertisement, *candidate.node)) {
             continue;
         }
         fit.selected = true;
-        for (const auto& preferred : advertisement->preferred_nodes) {
+        for (const auto& preferred : advertisement.preferred_nodes) {
             if (kube::matches(preferred.preference, candidate.node->meta.labels)) {
                 fit.preference += static_cast<std::int32_t>(preferred.weight);
             }
         }
-        // Only what a node told everybody counts: all must elect alike.
         if (candidate.member != nullptr && candidate.member->interfaces) {
-            const auto& present = *candidate.member->interfaces;
-            const auto& allowed = advertisement->interfaces;
-            has_interface =
-                has_interface || (allowed.empty() && !present.empty()) ||
-                std::any_of(allowed.begin(), allowed.end(), [&](const std::string& name) {
-                    return contains(present, name);
-                });
-            fit.has_interface = has_interface;
+            fit.link = best_link(
+                std::max(fit.link, elect::Link::None),
+                advertisement,
+                *candidate.member->interfaces,
+                family
+            );
         }
     }
     return fit;
 }
 
-std::vector<std::string> Suitability::usable_here(const Coverage& coverage, net::Family family)
-    const {
-    std::vector<std::string> names;
-    for (const LocalInterface& interface : snapshot_.interfaces) {
-        const bool able = family == net::Family::V4 ? interface.arp : interface.ndp;
-        if (able && (coverage.all_interfaces || contains(coverage.interfaces, interface.name))) {
-            names.push_back(interface.name);
+void Suitability::look_here(
+    const kube::Node& node,
+    const Advertisements& advertisements,
+    net::Family family,
+    Coverage& coverage
+) const {
+    std::vector<const config::L2Advertisement*> mine;
+    for (const std::uint32_t i : advertisements) {
+        const config::L2Advertisement& advertisement = snapshot_.config->l2_advertisements[i];
+        if (includes(advertisement, node)) {
+            mine.push_back(&advertisement);
+            coverage.every_interface = coverage.every_interface || advertisement.interfaces.empty();
         }
     }
-    std::sort(names.begin(), names.end());
-    return names;
+    for (const LocalInterface& interface : snapshot_.interfaces) {
+        const bool allowed = std::any_of(mine.begin(), mine.end(), [&](const auto* advertisement) {
+            return allows(*advertisement, interface.name);
+        });
+        if (allowed && does(interface, family)) {
+            coverage.usable.push_back(interface.name);
+        }
+    }
+    std::sort(coverage.usable.begin(), coverage.usable.end());
 }
 
 }  // namespace steelyard::speaker_plan

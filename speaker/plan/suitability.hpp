@@ -1,54 +1,66 @@
 #pragma once
 
 #include "speaker/elect/elect.hpp"
+#include "speaker/plan/ring.hpp"
 #include "speaker/plan/snapshot.hpp"
 
+#include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 // How nodes suit addresses by the L2Advertisements alone. Many addresses share the same
 // advertisements, so the answer is kept per set of them. Private to the room.
 namespace steelyard::speaker_plan {
 
+// Positions in Config::l2_advertisements, ascending.
+using Advertisements = std::vector<std::uint32_t>;
+
 struct Coverage {
-    std::vector<const config::L2Advertisement*> advertisements;
-    std::vector<elect::Fit> fits;  // one a node, in the order they were added
-    // Interfaces this node may announce on; all of them if some advertisement names none.
-    bool all_interfaces = false;
-    std::vector<std::string> interfaces;
+    std::uint32_t fits = 0;           // position in Suitability::fits()
+    std::vector<std::string> usable;  // this node's interfaces: allowed, and able to do the family
+    bool every_interface = false;     // no restriction on this node
 };
 
 class Suitability {
 public:
-    // `snapshot` must outlive it.
-    explicit Suitability(const Snapshot& snapshot) : snapshot_(snapshot) {}
+    // Both must outlive it; the snapshot has a configuration.
+    Suitability(const Snapshot& snapshot, const Ring& ring);
 
-    // All nodes are added before the first question.
-    void add_node(const kube::Node& node, const MemberView* member);
-    // By the advertisements of the pool that cover at least one of the Services.
-    [[nodiscard]] const Coverage& coverage(
-        const std::string& pool, const std::vector<const kube::Service*>& services
-    );
-    // Names of this node's interfaces that are allowed and can do the family, sorted.
-    [[nodiscard]] std::vector<std::string> usable_here(const Coverage& coverage, net::Family family)
+    // The pool's position in Config::pools; nothing when none has the address.
+    [[nodiscard]] std::optional<std::size_t> pool_of(const net::IpAddress& address) const;
+    // Those of the pool that cover the Service.
+    [[nodiscard]] Advertisements advertisements(std::size_t pool, const kube::Service& service)
         const;
+    // The reference stays good.
+    [[nodiscard]] const Coverage& coverage(
+        const Advertisements& advertisements, net::Family family
+    );
+    [[nodiscard]] std::vector<elect::Fits> take_fits() { return std::move(fits_); }
 
 private:
-    struct Candidate {
-        const kube::Node* node;
-        const MemberView* member;  // null: not in the ring
+    struct PoolRange {
+        net::IpAddress first;
+        net::IpAddress last;
+        std::size_t pool = 0;
     };
-    [[nodiscard]] Coverage compute(std::vector<const config::L2Advertisement*> advertisements
+    [[nodiscard]] elect::Fit fit(
+        const RingNode& candidate, const Advertisements& advertisements, net::Family family
     ) const;
-    [[nodiscard]] static elect::Fit fit(
-        const Candidate& candidate,
-        const std::vector<const config::L2Advertisement*>& advertisements
-    );
+    void look_here(
+        const kube::Node& node,
+        const Advertisements& advertisements,
+        net::Family family,
+        Coverage& coverage
+    ) const;
 
     const Snapshot& snapshot_;
-    std::vector<Candidate> candidates_;
-    std::map<std::vector<const config::L2Advertisement*>, Coverage> known_;
+    const Ring& ring_;
+    std::vector<PoolRange> ranges_;        // by first address; they never overlap
+    std::vector<Advertisements> by_pool_;  // that name the pool
+    std::map<std::pair<Advertisements, net::Family>, Coverage> known_;
+    std::vector<elect::Fits> fits_;
 };
 
 }  // namespace steelyard::speaker_plan

@@ -1,12 +1,10 @@
 #include "speaker/plan/plan.hpp"
 
-#include <set>
-
-// What people read: reasons and events.
+// What people read about reasons.
 namespace steelyard::speaker_plan {
 namespace {
 
-std::string_view sentence(WhyNot why_not) {
+std::string_view text_of(WhyNot why_not) {
     switch (why_not) {
         case WhyNot::NoConfig:
             return "no valid configuration has been read yet";
@@ -27,24 +25,6 @@ std::string_view sentence(WhyNot why_not) {
                    "allow";
     }
     return "unknown";
-}
-
-// What only a change of configuration mends; the other reasons come and go with pods and nodes.
-bool is_for_the_user(const Reasons& reasons) {
-    return reasons.why_not == WhyNot::NotInPool || reasons.why_not == WhyNot::NoAdvertisement;
-}
-
-// The Services with an announced address, or one elected here that has no interface.
-std::set<kube::ObjectKey> services_where(const Announcements& plan, bool announced) {
-    std::set<kube::ObjectKey> services;
-    for (const auto& [address, planned] : plan.addresses) {
-        const bool failed =
-            planned.mine && planned.reasons && planned.reasons->why_not == WhyNot::NoInterface;
-        if (announced ? planned.announced_here : failed) {
-            services.insert(planned.services.begin(), planned.services.end());
-        }
-    }
-    return services;
 }
 
 }  // namespace
@@ -72,7 +52,7 @@ std::string_view to_string(WhyNot why_not) {
 }
 
 std::string to_string(const Reasons& reasons) {
-    std::string text(sentence(reasons.why_not));
+    std::string text(text_of(reasons.why_not));
     std::string_view separator = ": ";
     for (const auto& [reason, nodes] : reasons.excluded) {
         text += separator;
@@ -82,49 +62,6 @@ std::string to_string(const Reasons& reasons) {
         separator = "; ";
     }
     return text;
-}
-
-std::vector<Event> events_between(
-    const std::string& node_name, const Announcements& before, const Announcements& after
-) {
-    std::vector<Event> events;
-    const auto announced_before = services_where(before, true);
-    for (const kube::ObjectKey& service : services_where(after, true)) {
-        if (!announced_before.contains(service)) {
-            events.push_back(
-                {service,
-                 false,
-                 std::string(kNodeAssigned),
-                 "announcing from node \"" + node_name + "\" with protocol \"layer2\""}
-            );
-        }
-    }
-    const auto failed_before = services_where(before, false);
-    for (const kube::ObjectKey& service : services_where(after, false)) {
-        if (!failed_before.contains(service)) {
-            events.push_back(
-                {service,
-                 true,
-                 std::string(kAnnounceFailed),
-                 "node \"" + node_name +
-                     "\" cannot announce: " + std::string(sentence(WhyNot::NoInterface))}
-            );
-        }
-    }
-    // Every node finds the same and says it in the same words, so it stays one Event.
-    for (const auto& [service, reasons] : after.silent) {
-        const auto earlier = before.silent.find(service);
-        if (is_for_the_user(reasons) &&
-            (earlier == before.silent.end() || earlier->second != reasons)) {
-            events.push_back(
-                {service,
-                 true,
-                 std::string(kAnnounceFailed),
-                 "no node announces it: " + to_string(reasons)}
-            );
-        }
-    }
-    return events;
 }
 
 }  // namespace steelyard::speaker_plan

@@ -84,4 +84,11 @@ struct Condition {
     const std::string& resource_version
 );
 
+// The object for POST. The server ignores the status of a new object: the status patch follows.
+[[nodiscard]] nlohmann::json encode_service_l2_status(const ServiceL2Status& status);
+// {"metadata":{"labels":...,"ownerReferences":[...]}}
+[[nodiscard]] nlohmann::json service_l2_status_meta_patch(const ServiceL2Status& status);
+// {"status":{...}} for the subresource; empty lists are cleared (null).
+[[nodiscard]] nlohmann::json service_l2_status_patch(const ServiceL2Status& status);
+
 }  // namespace steelyard::kube

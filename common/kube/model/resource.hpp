@@ -32,6 +32,7 @@ struct ResourceType {
 [[nodiscard]] Result<Namespace> decode_namespace(const nlohmann::json& object);
 [[nodiscard]] Result<IpAddressPool> decode_ip_address_pool(const nlohmann::json& object);
 [[nodiscard]] Result<L2Advertisement> decode_l2_advertisement(const nlohmann::json& object);
+[[nodiscard]] Result<ServiceL2Status> decode_service_l2_status(const nlohmann::json& object);
 
 template <class T>
 struct Resource;
@@ -80,6 +81,14 @@ struct Resource<L2Advertisement> {
         "metallb.io", "v1beta1", "l2advertisements", "L2Advertisement", true};
     static Result<L2Advertisement> decode(const nlohmann::json& object) {
         return decode_l2_advertisement(object);
+    }
+};
+template <>
+struct Resource<ServiceL2Status> {
+    static constexpr ResourceType kType{
+        "metallb.io", "v1beta1", "servicel2statuses", "ServiceL2Status", true};
+    static Result<ServiceL2Status> decode(const nlohmann::json& object) {
+        return decode_service_l2_status(object);
     }
 };
 
