@@ -44,6 +44,7 @@ struct Timing {
     Duration probe_pause;   // between two of its questions
     Duration accuse_after;  // silence after which it accuses
     Duration recover_for;   // how long an accused node must be heard again
+    Duration connected;     // heard so lately, another node shows that we are not cut off
     Duration late;          // a timer this late makes a watcher give everybody a fresh period
     Duration lease;         // from a heartbeat; ends before anybody may accuse for lack of the next
     Duration forget;        // a timer this late makes it drop what it thought of others

@@ -13,6 +13,8 @@
 // before that: when none of them says anything for a while, it goes on alone.
 namespace steelyard::ring {
 
+inline constexpr std::uint32_t kNoToken = 0;  // of a question that is not about our lease
+
 class Lease {
 public:
     [[nodiscard]] Instant until() const { return until_; }
@@ -21,10 +23,13 @@ public:
 
     // No peers: nobody can take over.
     void unlimited();
-    // A heartbeat went out to this many watchers.
+    // There are peers now, who may.
+    void limit(const Timing& timing, Instant now);
+    // A heartbeat went out.
     void on_heartbeat(const Timing& timing, Instant now);
-    // Asks from now on when the lease ran out. True when it has just begun to.
-    bool check(Instant now, std::uint32_t token);
+    [[nodiscard]] bool ran_out(Instant now) const { return !asking_ && until_ < now; }
+    // Extends nothing until decide() says so. The token tells this round's answers from older ones.
+    void begin_asking(std::uint32_t token, Instant now);
 
     void set_watchers(const WatcherSet& watchers);
     // What a watcher thinks of us, in answer to a question with this token.

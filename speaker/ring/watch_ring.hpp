@@ -116,15 +116,20 @@ private:
     void notice_time(Instant now, Actions& out);
     void beat(Instant now, Actions& out);
     void mind_watched(Instant now, Actions& out);
-    void abstain_if_alone(Instant now);
+    void send_heartbeats(Instant now, Actions& out);
+    void abstain(Instant now);
+    void forget_opinions(Instant now, Actions& out);
+    void probe(Watching& watching, Instant now, Actions& out);
+    bool may_accuse(Watching& suspect, Instant now, Actions& out);
     void tell_opinions(Instant now, Actions& out);
     void tell_verdicts(Instant now, Actions& out);
     void say_goodbyes(Instant now, Actions& out);
-    void ask(Instant now, Actions& out);
+    void mind_lease(Instant now, Actions& out);
     void judge(const Watching& watching, Instant now, Actions& out);
     void set_bulletin(NodeId subject, bool unreachable, Instant now, Actions& out);
 
-    void reorder(Instant now);
+    void add_peer(NodeId id, const Peer& peer);
+    void reorder(Instant now, Actions& out);
     void remove_peer(NodeId id, Actions& out);
     void stop_watching(NodeId id, Instant now, Actions& out);
 
@@ -177,7 +182,7 @@ private:
     Cipher cipher_;
 
     std::unordered_map<NodeId, PeerState> peers_;
-    std::map<NodeId, Session> retired_;
+    std::map<NodeId, Session> retired_;  // of peers that went away
     std::uint64_t counter_floor_ = 0;
     WatcherSet watchers_;            // of ours
     std::vector<Watching> watched_;  // those who named us
@@ -187,6 +192,7 @@ private:
     std::set<std::string, std::less<>> unreachable_;
     Lease lease_;
     Instant heartbeat_at_;
+    Instant last_input_;
     bool leaving_ = false;
     Counters counters_;
 };

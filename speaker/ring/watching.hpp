@@ -18,14 +18,19 @@ public:
     [[nodiscard]] NodeId subject() const { return subject_; }
     [[nodiscard]] const WatcherSet& watchers() const { return watchers_; }
     [[nodiscard]] bool accused() const { return accused_; }
-    [[nodiscard]] Instant heard() const { return heard_; }
+    // Heard indeed; a fresh period does not count.
+    [[nodiscard]] bool heard_within(Duration span, Instant now) const {
+        return now - heard_ < span;
+    }
+    [[nodiscard]] Duration silence(Instant now) const { return now - quiet_since_; }
 
     // The set its newest heartbeat names; opinions of those who stay are kept.
     void set_watchers(const WatcherSet& watchers);
     // Any packet of the node. True when it ends our accusation.
     bool on_heard(const Timing& timing, Instant now);
-    // As if it had been heard now, and nothing else known: our own clock stood still.
+    // Silence counts from now on.
     void give_fresh_period(Instant now);
+    // That too, and we accuse it no more and know no other opinion.
     void forget(Instant now);
     // What a fellow watcher says; older news than we have is ignored.
     void on_opinion(NodeId fellow, bool silent, std::uint64_t counter, Instant now);
@@ -33,6 +38,8 @@ public:
     enum class Due : std::uint8_t { Nothing, Probe, Accuse };
     [[nodiscard]] Due due(const Timing& timing, Instant now) const;
     void probed(const Timing& timing, Instant now);
+    // Not yet: first it must be clear that it is not us who are cut off.
+    void postpone(const Timing& timing, Instant now);
     void accuse(Instant now);
 
     // Enough watchers, we among them, accuse it now.
@@ -60,7 +67,9 @@ private:
     WatcherSet watchers_;
     std::array<FellowOpinion, kMaxWatchers> opinions_{};
     Instant heard_;
-    Instant probe_at_;  // the next question, once silent
+    Instant quiet_since_;  // heard_, or the start of a fresh period
+    Instant probe_at_;     // once silent, not earlier
+    Instant accuse_at_;    // likewise
     bool accused_ = false;
     Instant heard_again_;  // since when, while accused
     int heard_count_ = 0;
