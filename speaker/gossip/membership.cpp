@@ -12,6 +12,9 @@ using gossip_wire::PacketMessage;
 
 namespace {
 
+constexpr std::size_t kBurstFrom = 64;  // messages waiting
+constexpr std::size_t kMaxBurst = 8;
+
 Duration random_part(Rng& rng, Duration of) {
     return Duration(static_cast<Duration::rep>(rng.below(static_cast<std::uint64_t>(of.count()))));
 }
@@ -273,11 +276,14 @@ std::vector<wire::Bytes> Membership::take_broadcasts(std::size_t space) {
 void Membership::gossip(Instant now, Actions& out) {
     last_gossip_ = now;
     next_gossip_.reset();
-    const auto targets = table_.pick(config_.timing.gossip_nodes, rng_, [&](const Member& member) {
-        return member.name != config_.name &&
-               (member.is_live() || (member.state == MemberState::Dead &&
-                                     now - member.since <= config_.timing.gossip_to_the_dead));
-    });
+    // With much to tell (after a partition, say), more members are told at once.
+    const std::size_t burst = std::min(kMaxBurst, 1 + queue_.size() / kBurstFrom);
+    const auto targets =
+        table_.pick(config_.timing.gossip_nodes * burst, rng_, [&](const Member& member) {
+            return member.name != config_.name &&
+                   (member.is_live() || (member.state == MemberState::Dead &&
+                                         now - member.since <= config_.timing.gossip_to_the_dead));
+        });
     for (const Member* target : targets) {
         const auto messages = take_broadcasts(gossip_wire::message_space(config_.envelope));
         if (messages.empty()) {

@@ -121,6 +121,7 @@ private:
     void apply(const gossip_wire::Suspect& suspect, Instant now, Actions& out);
     void apply(const gossip_wire::Dead& dead, Instant now, Actions& out);
     void merge(const gossip_wire::PushPull& remote, Instant now, Actions& out);
+    void question(std::vector<gossip_wire::Suspect> accused, Actions& out);
     void welcome(const gossip_wire::Alive& alive, Instant now, Actions& out);
     bool may_move(Member& member, const gossip_wire::Alive& alive, Instant now, Actions& out);
     void refute(std::uint32_t accused, Instant now);

@@ -1,5 +1,6 @@
 #include "speaker/gossip/membership.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -17,6 +18,10 @@ namespace {
 // About how many members probe a new suspect right away instead of in their turn. Their verdicts
 // are the confirmations that shorten its suspicion, or the probe it refutes to.
 constexpr std::size_t kPromptProbes = 5;
+
+// More accusations than this in one exchange of state mean a partition, not a few deaths.
+constexpr std::size_t kHearsay = 4;
+constexpr std::size_t kQuestioned = 64;  // at most so many packets for one exchange
 
 // Where a packet can be sent to.
 bool is_unicast(const net::Endpoint& endpoint) {
@@ -209,6 +214,7 @@ void Membership::apply(const Suspect& suspect, Instant now, Actions& out) {
         suspect.node, Suspicion(suspect.from, k, min, min * timing.suspicion_max_mult, now)
     );
     find_next_suspicion();
+    reconnect_.members_changed(now, rng_);
     if (suspect.from != config_.name && rng_.below(table_.size()) < kPromptProbes) {
         schedule_.hasten(suspect.node);
     }
@@ -245,6 +251,7 @@ void Membership::apply(const Dead& dead, Instant now, Actions& out) {
 void Membership::merge(const gossip_wire::PushPull& remote, Instant now, Actions& out) {
     // What we remember of the dead would stand in the way of their return.
     forget_dead(now);
+    std::vector<Suspect> accused;
     for (const gossip_wire::PushNodeState& theirs : remote.nodes) {
         const Alive& node = theirs.node;
         switch (theirs.state) {
@@ -254,11 +261,38 @@ void Membership::merge(const gossip_wire::PushPull& remote, Instant now, Actions
             case MemberState::Left:
                 apply(Dead{node.incarnation, node.node, node.node}, now, out);
                 break;
-            case MemberState::Dead:  // hearsay: suspect first, so that it can still refute
+            case MemberState::Dead:
             case MemberState::Suspect:
-                apply(Suspect{node.incarnation, node.node, config_.name}, now, out);
+                accused.push_back(Suspect{node.incarnation, node.node, config_.name});
                 break;
         }
+    }
+    const bool partition = accused.size() > kHearsay;
+    for (const Suspect& suspect : accused) {
+        if (!partition || suspect.node == config_.name) {
+            apply(suspect, now, out);  // hearsay: suspect first, so that it can still refute
+        }
+    }
+    if (partition) {
+        question(std::move(accused), out);
+    }
+}
+
+// The other side of a partition takes half of our ring for dead. To suspect them all would be a
+// flood of accusations that the refutations have to overtake; instead they are told directly, some
+// by each exchange, and refute. Whoever really is dead will be found out by probing.
+void Membership::question(std::vector<Suspect> accused, Actions& out) {
+    std::shuffle(accused.begin(), accused.end(), rng_);
+    std::size_t told = 0;
+    for (const Suspect& suspect : accused) {
+        const Member* member = table_.find(suspect.node);
+        if (told == kQuestioned || member == nullptr || !member->is_live() ||
+            suspect.incarnation < member->incarnation || suspect.node == config_.name) {
+            continue;
+        }
+        ++told;
+        const wire::Bytes message = encode(suspect);
+        send_all(member->address, std::span(&message, 1), false, out);
     }
 }
 

@@ -91,7 +91,17 @@ void Membership::reconnect(Instant now, Actions& out) {
         const std::uint32_t seq = ++next_seq_;
         reconnect_.pinged(seq, *orders.ping, now);
         // Whoever is there now may answer: the name we knew may be gone.
-        send(*orders.ping, encode(gossip_wire::Ping{seq, {}, config_.address, config_.name}), out);
+        std::vector<wire::Bytes> messages;
+        messages.push_back(encode(gossip_wire::Ping{seq, {}, config_.address, config_.name}));
+        for (const auto& [name, suspicion] : suspicions_) {
+            const Member* suspect = table_.find(name);
+            if (suspect != nullptr && suspect->address == *orders.ping) {
+                messages.push_back(encode(gossip_wire::Suspect{
+                    suspect->incarnation, name, config_.name}));
+                break;
+            }
+        }
+        send_all(*orders.ping, messages, false, out);
     }
 }
 

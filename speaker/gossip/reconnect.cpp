@@ -1,7 +1,6 @@
 #include "speaker/gossip/reconnect.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace steelyard::gossip {
@@ -56,19 +55,28 @@ void Reconnect::stop() {
 }
 
 void Reconnect::look(const MemberTable& table, Rng& rng) {
-    std::set<net::Endpoint> live;
-    round_ = peers_;
+    std::vector<bool> seen(peers_.size());
+    std::vector<net::Endpoint> suspects;
+    round_.clear();
     for (const Member& member : table.all()) {
-        if (member.is_live()) {
-            live.insert(member.address);
-        } else if (member.state == MemberState::Dead) {
+        const auto peer = std::lower_bound(peers_.begin(), peers_.end(), member.address);
+        if (peer != peers_.end() && *peer == member.address && member.state != MemberState::Left) {
+            seen[static_cast<std::size_t>(peer - peers_.begin())] = true;
+        }
+        if (member.state == MemberState::Dead) {
             round_.push_back(member.address);
+        } else if (member.state == MemberState::Suspect) {
+            suspects.push_back(member.address);
         }
     }
-    std::sort(round_.begin(), round_.end());
-    round_.erase(std::unique(round_.begin(), round_.end()), round_.end());
-    std::erase_if(round_, [&](const net::Endpoint& peer) { return live.count(peer) > 0; });
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+        if (!seen[i]) {
+            round_.push_back(peers_[i]);
+        }
+    }
     std::shuffle(round_.begin(), round_.end(), rng);
+    std::shuffle(suspects.begin(), suspects.end(), rng);
+    round_.insert(round_.end(), suspects.begin(), suspects.end());  // taken from the end
     missing_ = round_.size();
     stale_ = false;
 }

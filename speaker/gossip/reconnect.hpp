@@ -9,11 +9,11 @@
 #include <optional>
 #include <vector>
 
-// Finds the way back to members that are missing: known peers that are not live, and members that
-// were declared dead. One of them is tried in each interval, by a ping that costs two packets while
-// nobody answers; who answers gets an exchange of state. So a partition is healed within about an
-// interval, even after gossip has forgotten the other side, and what it costs meanwhile does not
-// depend on how many are missing.
+// Finds the way back to members that are missing: known peers that are not live, members that were
+// declared dead, and first of all suspects, who refute the sooner they hear of it. One of them is
+// tried in each interval, by a ping that costs two packets while nobody answers; who answers gets
+// an exchange of state. So a partition is healed within about an interval, even after gossip has
+// forgotten the other side, and what it costs meanwhile does not depend on how many are missing.
 namespace steelyard::gossip {
 
 class Reconnect {

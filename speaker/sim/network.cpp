@@ -3,6 +3,7 @@
 #include "common/base/check.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <utility>
 
@@ -39,8 +40,25 @@ struct GossipNetwork::Later {
 
 namespace {
 
+constexpr std::string_view kName = "node-";
+
 net::Endpoint address_of(std::size_t node) {
     return {net::IpAddress::v4(0x0a000001U + static_cast<std::uint32_t>(node)), 7946};
+}
+
+std::size_t number_of(std::string_view name) {
+    std::size_t number = 0;
+    const std::string_view digits = name.substr(kName.size());
+    std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return number;
+}
+
+gossip_wire::RandomBytes seeded_bytes(std::uint64_t seed) {
+    return [rng = Rng(seed)](std::span<std::byte> out) mutable {
+        for (std::byte& byte : out) {
+            byte = static_cast<std::byte>(rng.next() & 0xffU);
+        }
+    };
 }
 
 }  // namespace
@@ -51,7 +69,7 @@ GossipNetwork::GossipNetwork(const NetworkConfig& config)
 GossipNetwork::~GossipNetwork() = default;
 
 std::string GossipNetwork::name_of(std::size_t node) {
-    return "node-" + std::to_string(node);
+    return std::string(kName) + std::to_string(node);
 }
 
 Membership& GossipNetwork::core(std::size_t node) {
@@ -97,9 +115,10 @@ void GossipNetwork::boot(std::size_t node) {
     config.address = address_of(node);
     config.timing = config_.timing;
     config.envelope.compress = false;  // its cost is time only
-    state.core = std::make_unique<Membership>(
-        std::move(config), Rng(rng_.next()), [](std::span<std::byte>) {}, now_
-    );
+    config.envelope.keys = config_.keys;
+    const Rng rng(rng_.next());
+    state.core =
+        std::make_unique<Membership>(std::move(config), rng, seeded_bytes(rng.seed()), now_);
     ++state.life;
     state.running = true;
     state.armed.reset();
@@ -124,6 +143,37 @@ bool GossipNetwork::start_cluster(std::size_t nodes, Duration within, Duration l
         });
     }
     return run_until([this] { return converged(); }, limit);
+}
+
+void GossipNetwork::start_known(std::size_t nodes) {
+    std::vector<gossip::Member> members(nodes);
+    for (std::size_t i = 0; i < nodes; ++i) {
+        members[i].name = name_of(i);
+        members[i].address = address_of(i);
+        members[i].incarnation = 1;
+    }
+    for (std::size_t i = 0; i < nodes; ++i) {
+        core(start()).know(members, now_);
+    }
+}
+
+void GossipNetwork::introduce_all() {
+    std::vector<net::Endpoint> peers;
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        peers.push_back(address_of(i));
+    }
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+        drive(i, [this, peers](Membership& core, Actions&) { core.set_peers(peers, now_); });
+    }
+}
+
+void GossipNetwork::clear_observations() {
+    observations_.clear();
+    counts_ = {};
+}
+
+bool GossipNetwork::is_running(std::size_t node) const {
+    return nodes_[node]->running;
 }
 
 void GossipNetwork::join(std::size_t node, std::size_t peer) {
@@ -245,7 +295,8 @@ void GossipNetwork::carry_out(std::size_t node, Actions& actions) {
         } else if (const auto* close = std::get_if<gossip::CloseStream>(&action)) {
             state.inbound.erase(close->id);
         } else if (const auto* changed = std::get_if<gossip::Changed>(&action)) {
-            observations_.push_back({now_, node, changed->kind, changed->member.name});
+            ++counts_[static_cast<std::size_t>(changed->kind)];
+            observations_.push_back({now_, node, changed->kind, number_of(changed->member.name)});
         } else if (std::holds_alternative<gossip::LeaveFinished>(action)) {
             state.leave_finished = true;
         }
@@ -274,6 +325,7 @@ void GossipNetwork::carry_out(std::size_t node, gossip::SendPacket& packet) {
 void GossipNetwork::carry_out(std::size_t node, gossip::OpenStream& stream) {
     const auto to = node_at(stream.to);
     const StreamId id = stream.id;
+    ++streams_;
     if (to && nodes_[*to]->running && connected(node, *to)) {
         schedule(now_ + delay(), [this, node, id, to = *to, request = std::move(stream.request)] {
             open_inbound(node, id, to, request);
@@ -300,22 +352,25 @@ void GossipNetwork::open_inbound(
 }
 
 bool GossipNetwork::all_see(const std::set<std::size_t>& alive) const {
+    std::vector<bool> wanted(nodes_.size());
+    for (const std::size_t node : alive) {
+        wanted[node] = true;
+    }
     for (const auto& observer : nodes_) {
         if (!observer->running || observer->core->self().state == gossip::MemberState::Left) {
             continue;
         }
         std::size_t seen = 0;
         for (const gossip::Member& member : observer->core->table().all()) {
-            seen += member.state == gossip::MemberState::Alive ? 1 : 0;
+            if (member.state == gossip::MemberState::Alive) {
+                ++seen;
+                if (!wanted[number_of(member.name)]) {
+                    return false;
+                }
+            }
         }
         if (seen != alive.size()) {
             return false;
-        }
-        for (const std::size_t node : alive) {
-            const gossip::Member* member = observer->core->find(name_of(node));
-            if (member == nullptr || member->state != gossip::MemberState::Alive) {
-                return false;
-            }
         }
     }
     return true;

@@ -3,6 +3,7 @@
 #include "common/base/rng.hpp"
 #include "speaker/gossip/membership.hpp"
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@ struct NetworkConfig {
     double loss = 0;         // of packets; streams arrive or fail as a whole
     double duplication = 0;  // of packets
     gossip::Timing timing = gossip::timing(gossip::Profile::Fast);
+    gossip_wire::KeyRing keys;
 };
 
 // A change of membership as one node saw it.
@@ -28,7 +30,7 @@ struct Observation {
     Instant at;
     std::size_t observer = 0;
     gossip::Changed::Kind kind = gossip::Changed::Kind::Joined;
-    std::string member;
+    std::size_t member = 0;
 };
 
 class GossipNetwork {
@@ -43,6 +45,10 @@ public:
     // Starts this many, each joining the first, spread over `within`, and runs until all know all.
     // False when that did not happen in `limit`.
     bool start_cluster(std::size_t nodes, Duration within, Duration limit);
+    // Starts this many that know each other from the beginning.
+    void start_known(std::size_t nodes);
+    // Gives every node everybody's address, as discovery would.
+    void introduce_all();
     void join(std::size_t node, std::size_t peer);
     void leave(std::size_t node);
 
@@ -63,8 +69,13 @@ public:
     [[nodiscard]] std::size_t size() const { return nodes_.size(); }
     gossip::Membership& core(std::size_t node);
     [[nodiscard]] const std::vector<Observation>& observations() const { return observations_; }
-    void clear_observations() { observations_.clear(); }
+    void clear_observations();
+    [[nodiscard]] std::size_t count(gossip::Changed::Kind kind) const {
+        return counts_[static_cast<std::size_t>(kind)];
+    }
     [[nodiscard]] std::uint64_t packets() const { return packets_; }
+    [[nodiscard]] std::uint64_t streams() const { return streams_; }
+    [[nodiscard]] bool is_running(std::size_t node) const;
     [[nodiscard]] bool leave_finished(std::size_t node) const;
 
     // Every running node sees exactly these members alive.
@@ -101,7 +112,9 @@ private:
     std::vector<std::unique_ptr<Node>> nodes_;
     std::vector<Event> events_;  // a heap
     std::vector<Observation> observations_;
+    std::array<std::size_t, 6> counts_{};  // of them, by kind
     std::uint64_t packets_ = 0;
+    std::uint64_t streams_ = 0;
 };
 
 }  // namespace steelyard::sim
