@@ -1,11 +1,13 @@
 #pragma once
 
 #include "common/base/error.hpp"
+#include "common/base/time.hpp"
 #include "common/daemon/flags.hpp"
 #include "common/net/ip.hpp"
 #include "speaker/gossip/config.hpp"
 #include "speaker/proxy/config.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +18,10 @@
 // variables (their names, their defaults) and a few of our own for the node service proxy. A flag
 // wins over its variable. Nothing here reads a file or the environment by itself.
 namespace steelyard::speaker {
+
+// Whether we answer ICMP echo for the addresses we announce. In the proxy's modes the kernel has
+// the addresses and answers itself, so Auto means announce-only mode.
+enum class AnswerPing : std::uint8_t { Auto, On, Off };
 
 struct Options {
     std::string node_name;
@@ -30,9 +36,18 @@ struct Options {
     // None: gossip is off and every node counts as alive.
     std::optional<net::IpAddress> gossip_address;
     std::uint16_t gossip_port = 7946;
-    std::string gossip_labels;    // label selector of the speaker pods to join
-    std::string gossip_key_path;  // folder of the mounted Secret, with the file `secretkey`
+    std::string gossip_labels;                // label selector of the speaker pods to join
+    std::vector<net::Endpoint> gossip_peers;  // whom to join instead, when not empty
+    std::string gossip_key_path;   // folder of the mounted Secret, with the file `secretkey`
+    bool gossip_insecure = false;  // without a key, then
     gossip::Profile gossip_profile = gossip::Profile::Fast;
+    bool watch_ring = true;
+    std::uint16_t watch_ring_port = 7947;
+    Duration watch_ring_interval = std::chrono::milliseconds(100);
+    Duration failback_delay{};   // how long a node that came back leaves others what they have
+    unsigned announce_pps = 15;  // gratuitous packets a second on each interface
+    Duration announce_refresh = std::chrono::seconds(180);  // zero: none
+    AnswerPing answer_ping = AnswerPing::Auto;
     proxy::ProxyConfig proxy;
 };
 

@@ -27,6 +27,9 @@ const char* as_the_manifest_says(const char* name) {
     if (std::strcmp(name, "METALLB_ML_LABELS") == 0) {
         return "app=metallb,component=speaker";
     }
+    if (std::strcmp(name, "METALLB_ML_SECRET_KEY_PATH") == 0) {
+        return "/etc/ml_secret_key";
+    }
     return nullptr;
 }
 
@@ -48,6 +51,49 @@ TEST(OptionsTest, AFlagWinsOverItsVariable) {
     ASSERT_TRUE(parsed.options) << parsed.output;
     EXPECT_EQ(parsed.options->node_name, "node9");
     EXPECT_EQ(parsed.options->proxy.mode, proxy::Mode::AnnounceOnly);
+}
+
+TEST(OptionsTest, TheNetworksFlagsAreTyped) {
+    using namespace std::chrono_literals;
+    const Parsed parsed = parse_options(
+        {"--ml-peers=192.0.2.12,192.0.2.13:7000",
+         "--watch-ring=off",
+         "--watch-ring-port=9000",
+         "--watch-ring-interval=50ms",
+         "--failback-delay=1m30s",
+         "--announce-pps=100",
+         "--announce-refresh=0s",
+         "--answer-ping=off"},
+        as_the_manifest_says
+    );
+
+    ASSERT_TRUE(parsed.options) << parsed.output;
+    const Options& options = *parsed.options;
+    ASSERT_EQ(options.gossip_peers.size(), 2U);
+    EXPECT_EQ(to_string(options.gossip_peers[0]), "192.0.2.12:7946");
+    EXPECT_EQ(to_string(options.gossip_peers[1]), "192.0.2.13:7000");
+    EXPECT_FALSE(options.watch_ring);
+    EXPECT_EQ(options.watch_ring_port, 9000);
+    EXPECT_EQ(options.watch_ring_interval, 50ms);
+    EXPECT_EQ(options.failback_delay, 90s);
+    EXPECT_EQ(options.announce_pps, 100U);
+    EXPECT_EQ(options.announce_refresh, 0s);
+    EXPECT_EQ(options.answer_ping, AnswerPing::Off);
+}
+
+TEST(OptionsTest, GossipWithoutAKeyMustBeAskedFor) {
+    const std::vector<std::string> base{
+        "--node-name=n", "--ml-bindaddr=2001:db8::1", "--ml-peers=[2001:db8::2]:7946,2001:db8::3"};
+
+    std::vector<std::string> asked = base;
+    asked.emplace_back("--ml-insecure");
+
+    EXPECT_THAT(
+        parse_options(base, nothing).output,
+        HasSubstr("--ml-secret-key-path (or METALLB_ML_SECRET_KEY_PATH) is required")
+    );
+    EXPECT_TRUE(parse_options(asked, nothing).options);
+    EXPECT_TRUE(parse_options({"--node-name=n"}, nothing).options) << "gossip is off";
 }
 
 TEST(OptionsTest, HelpEndsWithStatusZero) {
@@ -79,6 +125,20 @@ TEST(OptionsTest, BadInputIsOneLineThatNamesTheFlag) {
          "\"0\" is not a port from 1 to 65535"},
         {"cidr", {"--cluster-cidr=10.0.0.0"}, as_the_manifest_says, "--cluster-cidr: \"10.0.0.0\""},
         {"labels", {"--ml-labels="}, as_the_manifest_says, "--ml-labels"},
+        {"key and none", {"--ml-insecure"}, as_the_manifest_says, "--ml-insecure"},
+        {"peer", {"--ml-peers=node2"}, as_the_manifest_says, "--ml-peers: \"node2\""},
+        {"peer's port", {"--ml-peers=192.0.2.1:"}, as_the_manifest_says, "--ml-peers"},
+        {"peer's family", {"--ml-peers=2001:db8::1"}, as_the_manifest_says, "family"},
+        {"ring", {"--watch-ring=maybe"}, as_the_manifest_says, "--watch-ring"},
+        {"ring port", {"--watch-ring-port=7946"}, as_the_manifest_says, "--watch-ring-port"},
+        {"interval",
+         {"--watch-ring-interval=5ms"},
+         as_the_manifest_says,
+         "--watch-ring-interval: \"5ms\" is not a time from 10ms to 1s"},
+        {"delay", {"--failback-delay=soon"}, as_the_manifest_says, "--failback-delay: \"soon\""},
+        {"pace", {"--announce-pps=0"}, as_the_manifest_says, "--announce-pps"},
+        {"refresh", {"--announce-refresh=-1s"}, as_the_manifest_says, "--announce-refresh"},
+        {"ping", {"--answer-ping=yes"}, as_the_manifest_says, "--answer-ping"},
     };
     for (const BadCase& bad : cases) {
         const Parsed parsed = parse_options(bad.arguments, bad.environment);

@@ -1,6 +1,6 @@
 #include "speaker/app/view.hpp"
 
-#include "speaker/app/node_meta.hpp"
+#include "speaker/app/node_meta/node_meta.hpp"
 
 namespace steelyard::speaker {
 namespace {

@@ -1,6 +1,6 @@
 #include "speaker/app/view.hpp"
 
-#include "speaker/app/node_meta.hpp"
+#include "speaker/app/node_meta/node_meta.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,6 +22,12 @@ gossip::Member member(const std::string& name, gossip::MemberState state, wire::
     return out;
 }
 
+wire::Bytes meta_of(bool ready) {
+    NodeMeta meta;
+    meta.ready = ready;
+    return encode(meta);
+}
+
 net::Interface ethernet(const std::string& name, std::vector<std::string> addresses) {
     net::Interface out;
     out.name = name;
@@ -35,10 +41,10 @@ net::Interface ethernet(const std::string& name, std::vector<std::string> addres
 
 TEST(ViewTest, ASteelyardMemberTellsWhetherItIsReady) {
     const auto views = member_views({
-        member("a", gossip::MemberState::Alive, encode(NodeMeta{true})),
-        member("b", gossip::MemberState::Suspect, encode(NodeMeta{false})),
+        member("a", gossip::MemberState::Alive, meta_of(true)),
+        member("b", gossip::MemberState::Suspect, meta_of(false)),
         member("metallb", gossip::MemberState::Alive, {}),
-        member("gone", gossip::MemberState::Dead, encode(NodeMeta{true})),
+        member("gone", gossip::MemberState::Dead, meta_of(true)),
     });
 
     ASSERT_EQ(views.size(), 4U);

@@ -6,7 +6,7 @@
 #include "common/rt/sleep.hpp"
 #include "common/rt/task_group.hpp"
 #include "speaker/app/log_limit.hpp"
-#include "speaker/app/node_meta.hpp"
+#include "speaker/app/node_meta/node_meta.hpp"
 #include "speaker/io/gossip/gossip_driver.hpp"
 #include "speaker/io/l2/packet_driver.hpp"
 
@@ -209,7 +209,9 @@ void WireSide::set_ready(bool ready) {
         if (self.gossip() == nullptr) {
             return;
         }
-        const auto updated = self.gossip()->update_meta(encode(NodeMeta{ready}));
+        NodeMeta meta;
+        meta.ready = ready;
+        const auto updated = self.gossip()->update_meta(encode(meta));
         if (!updated) {
             self.report(updated.error());
         }

@@ -1,7 +1,7 @@
 #include "speaker/app/wire_side.hpp"
 
 #include "common/rt/task_group.hpp"
-#include "speaker/app/node_meta.hpp"
+#include "speaker/app/node_meta/node_meta.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
