@@ -4,7 +4,6 @@
 #include "speaker/elect/order.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <tuple>
 
@@ -14,7 +13,7 @@ namespace {
 // How much an address and a node want each other.
 struct Bond {
     std::uint64_t score = 0;
-    std::uint32_t rank = 0;
+    std::uint32_t choice = 0;  // of equal scores the later choice wins
     friend auto operator<=>(const Bond&, const Bond&) = default;
 };
 
@@ -27,10 +26,10 @@ class Placement {
 public:
     Placement(
         std::span<const net::IpAddress> addresses,
-        std::span<const Choice> choices,
+        std::span<const std::uint64_t> node_seeds,
         std::size_t limit
     )
-        : addresses_(addresses), choices_(choices), limit_(limit), held_(choices.size()) {
+        : addresses_(addresses), nodes_(node_seeds), limit_(limit), held_(node_seeds.size()) {
         placed_.resize(addresses.size());
         seeds_.reserve(addresses.size());
         for (const net::IpAddress& address : addresses) {
@@ -46,51 +45,59 @@ public:
     }
 
 private:
-    // The best choice of an address below `ceiling`: where it asks after that one refused it.
-    [[nodiscard]] std::uint32_t best_below(
-        std::uint32_t address, const std::optional<Bond>& ceiling, Bond& bond
-    ) const {
-        std::optional<std::uint32_t> best;
+    // The inner loop of an election: every pair of address and node passes here once.
+    [[nodiscard]] Bond best(std::uint32_t address) const {
         const std::uint64_t seed = seeds_[address];
-        for (std::uint32_t i = 0; i < choices_.size(); ++i) {
-            const Bond offer{score(choices_[i].seed, seed), choices_[i].rank};
-            if ((!ceiling || offer < *ceiling) && (!best || bond < offer)) {
-                best = i;
-                bond = offer;
+        Bond best;
+        for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+            const std::uint64_t value = score(nodes_[i], seed);
+            if (value >= best.score) {
+                best = {value, i};
             }
         }
-        SY_CHECK(best.has_value(), "limit * choices holds every address");
+        return best;
+    }
+
+    // Where an address asks after the node of `ceiling` refused it.
+    [[nodiscard]] Bond best_below(std::uint32_t address, const Bond& ceiling) const {
+        const std::uint64_t seed = seeds_[address];
+        std::optional<Bond> best;
+        for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+            const Bond offer{score(nodes_[i], seed), i};
+            if (offer < ceiling && (!best || *best < offer)) {
+                best = offer;
+            }
+        }
+        SY_CHECK(best.has_value(), "limit * nodes holds every address");
         return *best;
     }
 
     void place(std::uint32_t address) {
-        std::optional<Bond> ceiling;
+        // A heap with the weakest bond on top; equal bonds are told apart by the address.
+        const auto stronger = [this](const Held& a, const Held& b) {
+            return std::tie(a.bond, addresses_[a.address]) >
+                   std::tie(b.bond, addresses_[b.address]);
+        };
+        Bond bond = best(address);
         for (;;) {
-            Bond bond;
-            const std::uint32_t node = best_below(address, ceiling, bond);
-            std::vector<Held>& held = held_[node];
-            // A heap with the weakest bond on top; equal bonds are told apart by the address.
-            const auto stronger = [this](const Held& a, const Held& b) {
-                return std::tie(a.bond, addresses_[a.address]) >
-                       std::tie(b.bond, addresses_[b.address]);
-            };
+            std::vector<Held>& held = held_[bond.choice];
             held.push_back({bond, address});
             std::push_heap(held.begin(), held.end(), stronger);
-            placed_[address] = node;
+            placed_[address] = bond.choice;
             if (held.size() <= limit_) {
                 return;
             }
             std::pop_heap(held.begin(), held.end(), stronger);
             address = held.back().address;
-            ceiling = held.back().bond;
+            bond = best_below(address, held.back().bond);
             held.pop_back();
         }
     }
 
     std::span<const net::IpAddress> addresses_;
-    std::span<const Choice> choices_;
+    std::span<const std::uint64_t> nodes_;
     std::size_t limit_;
-    std::vector<std::vector<Held>> held_;  // by choice
+    std::vector<std::vector<Held>> held_;  // by node
     std::vector<std::uint64_t> seeds_;     // by address
     std::vector<std::uint32_t> placed_;    // by address
 };
@@ -98,9 +105,11 @@ private:
 }  // namespace
 
 std::vector<std::uint32_t> place_bounded(
-    std::span<const net::IpAddress> addresses, std::span<const Choice> choices, std::size_t limit
+    std::span<const net::IpAddress> addresses,
+    std::span<const std::uint64_t> node_seeds,
+    std::size_t limit
 ) {
-    return Placement(addresses, choices, limit).run();
+    return Placement(addresses, node_seeds, limit).run();
 }
 
 }  // namespace steelyard::elect

@@ -13,14 +13,12 @@
 // on the sets only, never on the order they are given in. Private to the room.
 namespace steelyard::elect {
 
-struct Choice {
-    std::uint64_t seed = 0;  // node_seed()
-    std::uint32_t rank = 0;  // unique; breaks ties of scores
-};
-
-// For each address the position of its node in `choices`. `limit` * choices must hold them all.
+// For each address the position of its node in `node_seeds`. Positions tell nodes with equal scores
+// apart, so the caller orders the nodes by name. `limit` * nodes must hold all addresses.
 [[nodiscard]] std::vector<std::uint32_t> place_bounded(
-    std::span<const net::IpAddress> addresses, std::span<const Choice> choices, std::size_t limit
+    std::span<const net::IpAddress> addresses,
+    std::span<const std::uint64_t> node_seeds,
+    std::size_t limit
 );
 
 }  // namespace steelyard::elect

@@ -21,20 +21,14 @@ void check(const Facts& facts, std::span<const Question> questions) {
     }
 }
 
-// Node positions by name, so that a tie of two 64-bit scores does not depend on the input order.
-std::vector<NodeIndex> ranks_by_name(const std::vector<NodeFacts>& nodes) {
-    std::vector<NodeIndex> by_name(nodes.size());
-    for (NodeIndex i = 0; i < nodes.size(); ++i) {
-        by_name[i] = i;
-    }
-    std::sort(by_name.begin(), by_name.end(), [&](NodeIndex a, NodeIndex b) {
+// So that a tie of two 64-bit scores does not depend on the input order.
+std::vector<NodeIndex> by_name(
+    const std::vector<NodeFacts>& nodes, std::vector<NodeIndex> candidates
+) {
+    std::sort(candidates.begin(), candidates.end(), [&](NodeIndex a, NodeIndex b) {
         return nodes[a].name < nodes[b].name;
     });
-    std::vector<NodeIndex> ranks(nodes.size());
-    for (NodeIndex rank = 0; rank < by_name.size(); ++rank) {
-        ranks[by_name[rank]] = rank;
-    }
-    return ranks;
+    return candidates;
 }
 
 using Winners = std::vector<std::optional<NodeIndex>>;
@@ -55,22 +49,22 @@ void elect_bounded(const Facts& facts, std::span<const Question> questions, Winn
         }
         last->second.push_back(q);
     }
-    const std::vector<NodeIndex> ranks = ranks_by_name(facts.nodes);
     std::vector<net::IpAddress> addresses;
+    std::vector<std::uint64_t> seeds;
     for (const auto& [candidates, members] : groups) {
-        std::vector<Choice> choices;
-        choices.reserve(candidates.size());
-        for (const NodeIndex i : candidates) {
-            choices.push_back({node_seed(facts.nodes[i].name), ranks[i]});
+        const std::vector<NodeIndex> ordered = by_name(facts.nodes, candidates);
+        seeds.clear();
+        for (const NodeIndex i : ordered) {
+            seeds.push_back(node_seed(facts.nodes[i].name));
         }
         addresses.clear();
         for (const std::uint32_t q : members) {
             addresses.push_back(questions[q].address);
         }
-        const auto limit = load_limit(addresses.size(), choices.size());
-        const std::vector<std::uint32_t> placed = place_bounded(addresses, choices, limit);
+        const auto limit = load_limit(addresses.size(), seeds.size());
+        const std::vector<std::uint32_t> placed = place_bounded(addresses, seeds, limit);
         for (std::size_t i = 0; i < members.size(); ++i) {
-            winners[members[i]] = candidates[placed[i]];
+            winners[members[i]] = ordered[placed[i]];
         }
     }
 }

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <map>
 #include <string>
 #include <vector>
@@ -178,6 +180,91 @@ TEST(ElectProperty, MetalLbOrderMovesOnlyTheLeaversAddresses) {
     }
 }
 
+// What a MetalLB speaker knows of the same world.
+World as_metallb_sees(World world) {
+    for (NodeFacts& node : world.facts.nodes) {
+        node.reachable = node.ready = node.forwards = true;
+        node.standing = Standing::Settled;
+    }
+    for (Fits& fits : world.facts.fits) {
+        for (Fit& fit : fits) {
+            fit.link = Link::Unknown;
+        }
+    }
+    for (Question& question : world.questions) {
+        question.unservable.clear();
+    }
+    return world;
+}
+
+TEST(ElectProperty, InAMixedRingNoTwoNodesAnnounceAnAddress) {
+    std::size_t stand_ins = 0;
+    for (std::uint64_t seed = 1; seed <= kTrials; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Rng rng(seed);
+        World world = random_world(rng, 12, 100);
+        make_varied(world, rng);
+        world.facts.order = Order::MetalLb;
+        for (NodeFacts& node : world.facts.nodes) {
+            // Of a foreign node we know no more than MetalLB does.
+            node.ready = node.ready || node.foreign;
+        }
+        for (Fits& fits : world.facts.fits) {
+            for (NodeIndex i = 0; i < fits.size(); ++i) {
+                fits[i].link = world.facts.nodes[i].foreign ? Link::Unknown : fits[i].link;
+            }
+        }
+        for (Question& question : world.questions) {
+            std::erase_if(question.unservable, [&](NodeIndex i) {
+                return world.facts.nodes[i].foreign;
+            });
+        }
+        const World believed = as_metallb_sees(world);
+
+        const auto ours = elect_all(world.facts, world.questions);
+        const auto theirs = elect_all(believed.facts, believed.questions);
+
+        for (std::size_t q = 0; q < ours.size(); ++q) {
+            const bool theirs_announces = theirs[q] && world.facts.nodes[*theirs[q]].foreign;
+            if (theirs_announces) {
+                EXPECT_EQ(ours[q], theirs[q]);
+            } else if (ours[q]) {
+                EXPECT_FALSE(world.facts.nodes[*ours[q]].foreign);
+                stand_ins += ours[q] != theirs[q] ? 1U : 0U;
+            }
+        }
+    }
+    EXPECT_GT(stand_ins, 0U);
+}
+
+struct Size {
+    std::size_t nodes;
+    std::size_t addresses;
+};
+// From few addresses a node, where the load bound binds, to many, where it hardly does.
+constexpr std::array kSizes = {Size{3, 10}, Size{10, 50}, Size{30, 300}, Size{50, 5000}};
+
+World world_of(Rng& rng, Size size) {
+    World world = random_world(rng, 2, 1);
+    world.facts.nodes.clear();
+    world.facts.fits.assign(1, Fits(size.nodes));
+    for (std::size_t i = 0; i < size.nodes; ++i) {
+        NodeFacts node;
+        node.name = "worker-" + std::to_string(rng.below(1000)) + "-" + std::to_string(i);
+        node.alive = node.reachable = node.ready = true;
+        world.facts.nodes.push_back(std::move(node));
+    }
+    const net::IpAddress base = world.questions[0].address;
+    world.questions.clear();
+    const std::size_t addresses = size.addresses + rng.below(size.addresses / 4 + 1);
+    for (std::size_t i = 0; i < addresses; ++i) {
+        Question question;
+        question.address = base.plus(i);
+        world.questions.push_back(std::move(question));
+    }
+    return world;
+}
+
 struct Moved {
     std::size_t needed = 0;  // owned by the node that left, or taken by the one that joined
     std::size_t extra = 0;   // shifted between two nodes that were there all along
@@ -195,49 +282,95 @@ Moved compare(const Owners& with, const Owners& without, const std::string& node
     return moved;
 }
 
+double ratio(std::size_t a, std::size_t b) {
+    return static_cast<double>(a) / static_cast<double>(std::max<std::size_t>(b, 1));
+}
+
 // A leave and a join are the same comparison read in two directions: what moves beyond the
-// addresses of the node itself is what the load bound costs.
+// addresses of the node itself is what the load bound costs. Draining is a leave.
 TEST(ElectProperty, JoinAndLeaveMoveLittleMoreThanTheNodesShare) {
-    std::size_t needed = 0;
-    std::size_t extra = 0;
+    for (const Size size : kSizes) {
+        Moved total;
+        for (std::uint64_t seed = 1; seed <= kTrials; ++seed) {
+            SCOPED_TRACE("seed " + std::to_string(seed));
+            Rng rng(seed);
+            World world = world_of(rng, size);
+            const Owners with = owners(world, Order::Rendezvous);
+            NodeFacts& node = world.facts.nodes[rng.below(world.facts.nodes.size())];
+            if (rng.below(2) == 0) {
+                node.alive = false;
+            } else {
+                node.standing = Standing::Draining;
+            }
+
+            const Moved moved = compare(with, owners(world, Order::Rendezvous), node.name);
+
+            EXPECT_LE(moved.needed, load_limit(with.size(), size.nodes));
+            total.needed += moved.needed;
+            total.extra += moved.extra;
+        }
+        std::printf(
+            "%zu nodes, %zu addresses: a node that leaves or joins moves %.3f others for each of "
+            "its own\n",
+            size.nodes,
+            size.addresses,
+            ratio(total.extra, total.needed)
+        );
+        EXPECT_LE(total.extra, total.needed);
+        if (size.addresses >= 50 * size.nodes) {
+            EXPECT_LE(total.extra * 20, total.needed);
+        }
+    }
+}
+
+// Read backwards: removing one.
+TEST(ElectProperty, AnotherAddressMovesLessThanOneOfTheOthers) {
+    for (const Size size : kSizes) {
+        std::size_t moved = 0;
+        std::size_t most = 0;
+        for (std::uint64_t seed = 1; seed <= kTrials; ++seed) {
+            Rng rng(seed);
+            World world = world_of(rng, size);
+            const Owners before = owners(world, Order::Rendezvous);
+            Question another;
+            another.address = net::IpAddress::parse("2001:db8::1").value();
+            world.questions.push_back(another);
+            const Owners after = owners(world, Order::Rendezvous);
+
+            std::size_t others = 0;
+            for (const auto& [address, node] : before) {
+                others += after.at(address) != node ? 1U : 0U;
+            }
+            moved += others;
+            most = std::max(most, others);
+        }
+        std::printf(
+            "%zu nodes, %zu addresses: one more or less moves %.3f others, at most %zu\n",
+            size.nodes,
+            size.addresses,
+            ratio(moved, kTrials),
+            most
+        );
+        EXPECT_LT(moved, kTrials);
+    }
+}
+
+TEST(ElectProperty, WhileNobodyIsFullOnlyTheLeaversAddressesMove) {
+    std::size_t checked = 0;
     for (std::uint64_t seed = 1; seed <= kTrials; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Rng rng(seed);
-        World world = random_world(rng, 30, 3000);
+        World world = world_of(rng, {10, 2000});
         const Owners with = owners(world, Order::Rendezvous);
-        NodeFacts& node = world.facts.nodes[rng.below(world.facts.nodes.size())];
-        node.alive = false;
+        world.facts.nodes[3].alive = false;
         const Owners without = owners(world, Order::Rendezvous);
-
-        const Moved moved = compare(with, without, node.name);
-
-        const std::size_t share = load_limit(with.size(), world.facts.nodes.size());
-        EXPECT_LE(moved.needed, share);
-        EXPECT_LE(moved.extra, share);
-        needed += moved.needed;
-        extra += moved.extra;
-    }
-    EXPECT_LE(extra * 4, needed) << extra << " extra moves beside " << needed << " needed ones";
-}
-
-TEST(ElectProperty, AnotherAddressMovesFewOfTheOthers) {
-    std::size_t moved = 0;
-    std::size_t addresses = 0;
-    for (std::uint64_t seed = 1; seed <= kTrials; ++seed) {
-        Rng rng(seed);
-        World world = random_world(rng, 20, 500);
-        const Owners before = owners(world, Order::Rendezvous);
-        Question another;
-        another.address = net::IpAddress::parse("2001:db8::1").value();
-        world.questions.push_back(another);
-        const Owners after = owners(world, Order::Rendezvous);
-
-        for (const auto& [address, node] : before) {
-            moved += after.at(address) != node ? 1U : 0U;
+        if (highest_load(with) < load_limit(with.size(), 10) &&
+            highest_load(without) < load_limit(with.size(), 9)) {
+            EXPECT_EQ(compare(with, without, world.facts.nodes[3].name).extra, 0U);
+            ++checked;
         }
-        addresses += before.size();
     }
-    EXPECT_LE(moved * 50, addresses) << moved << " of " << addresses;
+    EXPECT_GT(checked, kTrials / 2);
 }
 
 TEST(ElectProperty, AddressesWithOtherCandidatesDoNotInfluenceEachOther) {

@@ -7,6 +7,14 @@
 namespace steelyard::elect {
 namespace {
 
+// A seed of zero would score zero with every other seed.
+constexpr std::uint64_t mix(std::uint64_t value) {
+    value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9U;
+    value = (value ^ (value >> 27U)) * 0x94d049bb133111ebU;
+    value ^= value >> 31U;
+    return value == 0 ? 1 : value;
+}
+
 // FNV-1a, then mixed: FNV alone leaves similar names with similar high bits.
 std::uint64_t hash_bytes(std::uint64_t hash, const std::uint8_t* data, std::size_t size) {
     for (std::size_t i = 0; i < size; ++i) {

@@ -27,18 +27,17 @@ private:
 };
 
 // Rendezvous (highest random weight) hashing: seeds are computed once a node and once an address,
-// the score of a pair costs one multiply-xorshift round; highest comes first.
+// the score of a pair costs one multiplication; highest comes first. All speakers of a ring must
+// compute the same: a change of these functions is a change of protocol.
 [[nodiscard]] std::uint64_t node_seed(std::string_view name);
 [[nodiscard]] std::uint64_t address_seed(const net::IpAddress& address);
 
-[[nodiscard]] constexpr std::uint64_t mix(std::uint64_t value) {
-    value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9U;
-    value = (value ^ (value >> 27U)) * 0x94d049bb133111ebU;
-    return value ^ (value >> 31U);
-}
+__extension__ using Product = unsigned __int128;
 
+// Both seeds are well mixed already; folding the 128-bit product keeps every bit of both in play.
 [[nodiscard]] constexpr std::uint64_t score(std::uint64_t node, std::uint64_t address) {
-    return mix(node ^ address);
+    const Product product = static_cast<Product>(node) * address;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
 }
 
 }  // namespace steelyard::elect
