@@ -32,15 +32,36 @@ Place place(std::string_view name, std::uint64_t epoch) {
     return {mix(fnv(name)), std::string(name), node_id(name, epoch)};
 }
 
-std::vector<NodeId> successors(std::span<const Place> ring, const Place& self, std::size_t count) {
+// How far round the ring one must go; two names on one position go by their text.
+bool Successors::nearer(const Place& a, const Place& b) const {
+    const std::uint64_t to_a = a.position - self_.position;
+    const std::uint64_t to_b = b.position - self_.position;
+    return to_a != to_b ? to_a < to_b : a.name < b.name;
+}
+
+void Successors::consider(const Place& place) {
+    if (place.name == self_.name) {
+        return;
+    }
+    const auto at = std::upper_bound(
+        nearest_.begin(),
+        nearest_.end(),
+        &place,
+        [&](const Place* a, const Place* b) { return nearer(*a, *b); }
+    );
+    if (at == nearest_.end() && nearest_.size() >= count_) {
+        return;
+    }
+    nearest_.insert(at, &place);
+    if (nearest_.size() > count_) {
+        nearest_.pop_back();
+    }
+}
+
+std::vector<NodeId> Successors::ids() const {
     std::vector<NodeId> out;
-    const auto after = std::upper_bound(ring.begin(), ring.end(), self);
-    const auto start = static_cast<std::size_t>(after - ring.begin());
-    for (std::size_t step = 0; step < ring.size() && out.size() < count; ++step) {
-        const Place& next = ring[(start + step) % ring.size()];
-        if (next.name != self.name) {
-            out.push_back(next.id);
-        }
+    for (const Place* place : nearest_) {
+        out.push_back(place->id);
     }
     return out;
 }

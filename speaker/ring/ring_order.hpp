@@ -20,14 +20,25 @@ struct Place {
     std::uint64_t position = 0;
     std::string name;
     NodeId id{};
-    friend auto operator<=>(const Place&, const Place&) = default;
+    friend bool operator==(const Place&, const Place&) = default;
 };
 [[nodiscard]] Place place(std::string_view name, std::uint64_t epoch);
 
-// The up to `count` places after `self` in the sorted `ring`, going round, without `self`.
-[[nodiscard]] std::vector<NodeId> successors(
-    std::span<const Place> ring, const Place& self, std::size_t count
-);
+// Picks the first `count` places after one's own, going round, from places in any order.
+class Successors {
+public:
+    Successors(const Place& self, std::size_t count) : self_(self), count_(count) {}
+    void consider(const Place& place);
+    // The nearest first.
+    [[nodiscard]] std::vector<NodeId> ids() const;
+
+private:
+    [[nodiscard]] bool nearer(const Place& a, const Place& b) const;
+
+    const Place& self_;  // outlives this
+    std::size_t count_;
+    std::vector<const Place*> nearest_;
+};
 
 }  // namespace steelyard::ring
 

@@ -114,16 +114,14 @@ void WatchRing::remove_peer(NodeId id, Actions& out) {
 
 // Who watches us follows from who is there. Whom we watch is for them to say.
 void WatchRing::reorder(Instant now, Actions& out) {
-    std::vector<Place> ring;
-    ring.reserve(peers_.size());
+    Successors next(place_, config_.watchers);
     for (const auto& [id, peer] : peers_) {
         if (!peer.leaving) {
-            ring.push_back(peer.place);
+            next.consider(peer.place);
         }
     }
-    std::sort(ring.begin(), ring.end());
     const WatcherSet before = watchers_;
-    watchers_ = set_of(successors(ring, place_, config_.watchers));
+    watchers_ = set_of(next.ids());
     if (watchers_ == before) {
         return;
     }

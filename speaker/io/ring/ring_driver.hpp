@@ -85,6 +85,7 @@ private:
     asio::steady_timer timer_;
     std::array<std::byte, 2048> buffer_{};
     ring::Actions actions_;
+    ring::Actions spare_;  // keeps its memory for the next round
     Instant told_lease_;
     rt::TaskGroup tasks_;
 };
