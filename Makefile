@@ -7,7 +7,7 @@ export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  KEEP=1 make demo            leave the demo's cluster running, for the three below"
 	@echo "  make shell NODE=node1       a shell on a node (node1 node2 node3 client router)"
@@ -36,6 +36,12 @@ lint: setup ## the checks on the source alone
 scenarios: build ## lab scenarios alone (NAME="failover local" picks some)
 	@e2e/scenarios/run $(NAME)
 
+conformance: setup ## interoperability with foreign peers, where they can be had
+	@scripts/setup.sh --peers || echo "conformance: serf cannot be installed here: skipped"
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target gossip_node
+	@e2e/peers/run
+
 fuzz: ## run every fuzz target for ten seconds (needs clang)
 	@scripts/setup.sh --build --fuzz
 	@cmake --preset fuzz --log-level=WARNING >/dev/null
@@ -44,9 +50,10 @@ fuzz: ## run every fuzz target for ten seconds (needs clang)
 
 bench: setup ## benchmarks of the hot paths, each printing its ratios
 	@cmake --preset release --log-level=WARNING >/dev/null
-	@cmake --build --preset release -j $(JOBS) --target sy_elect_bench sy_ipam_bench
+	@cmake --build --preset release -j $(JOBS) --target sy_elect_bench sy_ipam_bench sy_gossip_sim_bench
 	@build/release/speaker/elect/sy_elect_bench
 	@build/release/controller/ipam/sy_ipam_bench
+	@build/release/speaker/sim/sy_gossip_sim_bench
 
 shell:
 	@e2e/lab/lab shell $(NODE)
@@ -63,4 +70,4 @@ format: ## format every C++ file
 clean: ## remove the build directory
 	@rm -rf build
 
-.PHONY: help setup build demo test unit lint scenarios fuzz bench shell kubectl down format clean
+.PHONY: help setup build demo test unit lint scenarios conformance fuzz bench shell kubectl down format clean

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs from the distribution's own packages what Steelyard needs, and nothing else.
-#   scripts/setup.sh [--build] [--lab] [--lint] [--fuzz]     (no flag: --build --lab --lint)
+#   scripts/setup.sh [--build] [--lab] [--lint] [--fuzz] [--peers]     (no flag: --build --lab --lint)
 # Debian 12, Debian 13 and Ubuntu 24.04. Doing it twice changes nothing; when everything is there, neither
 # root nor the network is needed.
 set -eu
@@ -22,6 +22,7 @@ case "$release" in
         lint="clang-format-14 clang-tidy-14 clang-tools-14 python3-yaml"
         fuzz="clang-14 libclang-rt-14-dev"
         kubectl=kubernetes-client
+        peers=serf
         ;;
     debian-13)
         boost=libboost-dev
@@ -39,6 +40,8 @@ case "$release" in
         die "$release is not one of debian-12, debian-13, ubuntu-24.04; install by hand what this script lists"
         ;;
 esac
+
+peers=${peers:-}
 
 build="g++ cmake ninja-build ccache $boost libssl-dev libyaml-cpp-dev nlohmann-json3-dev
  libspdlog-dev libcli11-dev prometheus-cpp-dev
@@ -59,7 +62,11 @@ for flag in "$@"; do
             ;;
         --lint) wanted="$wanted $lint" ;;
         --fuzz) wanted="$wanted $fuzz" ;;
-        *) die "$flag is not one of --build, --lab, --lint, --fuzz" ;;
+        --peers)
+            [ -n "$peers" ] || die "$release is not known to package a foreign gossip peer (serf)"
+            wanted="$wanted $peers"
+            ;;
+        *) die "$flag is not one of --build, --lab, --lint, --fuzz, --peers" ;;
     esac
 done
 
@@ -77,6 +84,14 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "setup: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
+case " $missing " in
+    *" serf "*)
+        # The package would start an agent of its own on port 7946, which only the tests should do.
+        if command -v systemctl >/dev/null 2>&1; then
+            $sudo systemctl mask serf.service >/dev/null 2>&1 || true
+        fi
+        ;;
+esac
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2086

@@ -7,107 +7,29 @@ Each test starts real processes on 127.0.0.x with ports of their own choice. Exi
 with a reason when there is no Go >= 1.21 or its modules cannot be had.
 """
 
-import json
 import os
-import queue
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STEELYARD = ""
+sys.path.insert(0, os.path.dirname(HERE))
+
+from peer import Node, PeerTest, main, metallb_key  # noqa: E402
+
 FOREIGN = ""
-SKIPPED = 77
 
 
-class Node:
-    """A process that prints JSON lines; waits for events instead of sleeping."""
-
-    def __init__(self, *command):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.lines = queue.Queue()
-        self.seen = []
-        self.unclaimed = []
-        threading.Thread(target=self._read, daemon=True).start()
-        self.address = self.wait("listening")["address"]
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put((time.monotonic(), json.loads(line)))
-        self.lines.put((time.monotonic(), {"event": "end of output"}))
-
-    def wait(self, event, name=None, limit=30.0):
-        """The first matching event that no earlier wait claimed; with its time as "at"."""
-        end = time.monotonic() + limit
-        while True:
-            for line in self.unclaimed:
-                if line["event"] == event and name in (None, line.get("name")):
-                    self.unclaimed.remove(line)
-                    return line
-            try:
-                at, line = self.lines.get(timeout=max(0.0, end - time.monotonic()))
-            except queue.Empty:
-                raise AssertionError(f"no {event} {name}; saw {self.seen}") from None
-            self.seen.append(line)
-            self.unclaimed.append(dict(line, at=at))
-            if line["event"] == "end of output" and event != line["event"]:
-                raise AssertionError(f"ended before {event} {name}; saw {self.seen}")
-
-    def drain(self):
-        while not self.lines.empty():
-            self.seen.append(self.lines.get()[1])
-        return self.seen
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        return time.monotonic()
-
-    def leave(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=10)
-        return time.monotonic()
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-
-class Interop(unittest.TestCase):
-    def setUp(self):
-        self.nodes = []
-
-    def tearDown(self):
-        for node in self.nodes:
-            node.close()
-
-    def start(self, command):
-        node = Node(*command)
-        self.nodes.append(node)
-        return node
-
-    def steelyard(self, name, host, *join, **options):
-        command = [STEELYARD, "--name", name, "--bind", host]
-        for key, value in options.items():
-            command += ["--" + key, value]
-        for address in join:
-            command += ["--join", address]
-        return self.start(command)
-
+class Interop(PeerTest):
     def foreign(self, name, host, *join, **options):
         command = [FOREIGN, "-name", name, "-bind", host]
         command += [f"-{key}={value}" for key, value in options.items()]
         if join:
             command += ["-join", ",".join(join)]
-        return self.start(command)
+        return self.start(Node(*command))
 
     def test_both_join_under_every_combination_of_wrappers(self):
         for secret in ("", "short", "a secret of more than thirty-two characters"):
@@ -196,9 +118,64 @@ class Interop(unittest.TestCase):
         nodes[1].drain()
         self.assertFalse([l for l in nodes[1].seen if l["event"] == "failed"])
 
+    def test_new_meta_is_seen_both_ways(self):
+        ours, theirs = self.ring(foreign=1, own=1)
+        ours.order(meta="ours is new")
+        theirs.order(meta="theirs is new")
+        self.assertEqual(theirs.wait("updated", "sy-0")["meta"], "ours is new")
+        self.assertEqual(ours.wait("updated", "go-1")["meta"], "theirs is new")
+
+    def test_user_messages_are_taken_and_ignored(self):
+        ours, theirs = self.ring(foreign=1, own=1)
+        theirs.order(user="over UDP and TCP")
+        end = time.monotonic() + 10
+        while ours.order("counters", counters=True)["user_messages"] < 2:
+            self.assertLess(time.monotonic(), end)
+        self.assertEqual(ours.refusals(), {})
+
+    def test_keys_are_rotated_in_a_mixed_ring_without_a_suspicion(self):
+        nodes = self.ring(foreign=2, own=2)
+        for node in nodes:
+            node.drain()
+            node.seen.clear()
+        old, new = metallb_key("s3cret"), metallb_key("renewed")
+        for step in ([old, new], [new, old], [new]):
+            for node in nodes:
+                node.order(keys=step)
+        nodes[1].order(meta="under the new key")
+        for node in (nodes[0], nodes[2], nodes[3]):
+            node.wait("updated", "sy-1")
+        late = self.steelyard("late", "127.0.0.9", nodes[2].address, secret="renewed")
+        for name in ("sy-0", "sy-1", "go-2", "go-3"):
+            late.wait("joined", name)
+        bad = ("suspected", "failed", "left", "gone")
+        for node in nodes:
+            self.assertEqual([l for l in node.drain() if l["event"] in bad], [])
+        self.assertEqual(nodes[0].refusals(), {})
+
+    def test_another_key_is_refused_and_counted(self):
+        ours = self.steelyard("sy", "127.0.0.2", secret="ours")
+        self.foreign("go", "127.0.0.3", ours.address, secret="theirs").wait("refused")
+        self.assertGreater(ours.refusals()["key"], 0)
+
+    def test_the_oldest_protocol_version_and_its_padding_are_understood(self):
+        ours = self.steelyard("sy", "127.0.0.2", secret="s3cret", encryption="0")
+        theirs = self.foreign("go", "127.0.0.3", ours.address, secret="s3cret", protocol="1")
+        ours.wait("joined", "go")
+        theirs.wait("joined", "sy")
+
+    def test_delegate_versions_must_agree(self):
+        ours = self.steelyard("sy", "127.0.0.2", delegate=["2", "4", "5"])
+        theirs = self.foreign("go", "127.0.0.3", ours.address, delegate="2,5,5")
+        ours.wait("joined", "go")
+        theirs.wait("joined", "sy")
+        self.foreign("old", "127.0.0.4", ours.address, delegate="0,0,0").wait("refused")
+        self.assertGreater(ours.refusals()["version"], 0)
+
 
 def build_foreign(folder):
     """Builds the Go node; the reason why not, when that is impossible here."""
+    global FOREIGN
     go = shutil.which("go")
     if go is None:
         return "no Go compiler in PATH"
@@ -209,23 +186,10 @@ def build_foreign(folder):
     download = subprocess.run([go, "mod", "download"], cwd=HERE, capture_output=True, text=True)
     if download.returncode != 0:
         return "Go modules cannot be fetched: " + download.stderr.strip().splitlines()[-1]
-    subprocess.run([go, "build", "-o", os.path.join(folder, "node"), "."], cwd=HERE, check=True)
+    FOREIGN = os.path.join(folder, "node")
+    subprocess.run([go, "build", "-o", FOREIGN, "."], cwd=HERE, check=True)
     return None
 
 
-def main():
-    global STEELYARD, FOREIGN
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    STEELYARD = os.path.abspath(sys.argv.pop(1))
-    with tempfile.TemporaryDirectory() as folder:
-        why_not = build_foreign(folder)
-        if why_not:
-            print("SKIPPED: " + why_not)
-            sys.exit(SKIPPED)
-        FOREIGN = os.path.join(folder, "node")
-        unittest.main(verbosity=2)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, build_foreign)

@@ -1,10 +1,14 @@
 // memberlist-node joins a gossip ring with hashicorp/memberlist and prints what it sees as JSON
-// lines. SIGTERM makes it leave; anything harder makes it a dead node. It configures memberlist the
+// lines. Orders come as JSON lines on standard input: {"meta": "text"}, {"keys": ["hex", ...]} (the
+// first one seals) and {"user": "text"}, which goes to every other member over UDP and TCP. SIGTERM makes it leave; anything harder makes it a dead node. It configures memberlist the
 // way MetalLB's speaker does, so a test against it is a test against a MetalLB speaker.
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -48,13 +52,101 @@ func (events) NotifyUpdate(n *memberlist.Node) { report("updated", n) }
 // memberlist does not say whether a node left or failed.
 func (events) NotifyLeave(n *memberlist.Node) { report("gone", n) }
 
-type meta string
+type meta struct {
+	guard sync.Mutex
+	text  string
+}
 
-func (m meta) NodeMeta(int) []byte           { return []byte(m) }
-func (meta) NotifyMsg([]byte)                {}
-func (meta) GetBroadcasts(int, int) [][]byte { return nil }
-func (meta) LocalState(bool) []byte          { return []byte("state of no interest") }
-func (meta) MergeRemoteState([]byte, bool)   {}
+func (m *meta) NodeMeta(int) []byte {
+	m.guard.Lock()
+	defer m.guard.Unlock()
+	return []byte(m.text)
+}
+func (m *meta) set(text string) {
+	m.guard.Lock()
+	defer m.guard.Unlock()
+	m.text = text
+}
+func (*meta) NotifyMsg([]byte)                {}
+func (*meta) GetBroadcasts(int, int) [][]byte { return nil }
+func (*meta) LocalState(bool) []byte          { return []byte("state of no interest") }
+func (*meta) MergeRemoteState([]byte, bool)   {}
+
+type order struct {
+	Meta *string  `json:"meta"`
+	Keys []string `json:"keys"`
+	User *string  `json:"user"`
+}
+
+// Makes the ring hold these keys and no others, the first of them sealing.
+func setKeys(ring *memberlist.Keyring, texts []string) error {
+	wanted := make([][]byte, 0, len(texts))
+	for _, text := range texts {
+		key, err := hex.DecodeString(text)
+		if err != nil {
+			return err
+		}
+		if err := ring.AddKey(key); err != nil {
+			return err
+		}
+		wanted = append(wanted, key)
+	}
+	if err := ring.UseKey(wanted[0]); err != nil {
+		return err
+	}
+	for _, key := range ring.GetKeys() {
+		keep := false
+		for _, other := range wanted {
+			keep = keep || bytes.Equal(key, other)
+		}
+		if !keep {
+			if err := ring.RemoveKey(key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func obey(o order, list *memberlist.Memberlist, config *memberlist.Config, ours *meta) error {
+	if o.Meta != nil {
+		ours.set(*o.Meta)
+		return list.UpdateNode(time.Second)
+	}
+	if len(o.Keys) > 0 {
+		return setKeys(config.Keyring, o.Keys)
+	}
+	if o.User != nil {
+		for _, node := range list.Members() {
+			if node.Name == config.Name {
+				continue
+			}
+			if err := list.SendBestEffort(node, []byte(*o.User)); err != nil {
+				return err
+			}
+			if err := list.SendReliable(node, []byte(*o.User)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func takeOrders(list *memberlist.Memberlist, config *memberlist.Config, ours *meta) {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var o order
+		err := json.Unmarshal(lines.Bytes(), &o)
+		if err == nil {
+			err = obey(o, list, config, ours)
+		}
+		why := ""
+		if err != nil {
+			why = err.Error()
+		}
+		say(line{Event: "done", Why: why})
+	}
+}
 
 // The key as MetalLB makes it: Sum appends the hash of nothing to the text.
 func key(secret string) []byte {
@@ -76,6 +168,8 @@ func main() {
 	join := flag.String("join", "", "address:port of members, separated by commas")
 	compress := flag.Bool("compress", true, "")
 	fast := flag.Bool("fast", false, "Steelyard's fast timing instead of the LAN profile")
+	protocol := flag.Int("protocol", 0, "protocol version; 0 is memberlist's own choice")
+	delegate := flag.String("delegate", "", "delegate version: least,current,most")
 	verbose := flag.Bool("verbose", false, "memberlist's log on stderr")
 	flag.Parse()
 
@@ -88,7 +182,20 @@ func main() {
 	config.Label = *label
 	config.EnableCompression = *compress
 	config.Events = events{}
-	config.Delegate = meta(*nodeMeta)
+	ours := &meta{text: *nodeMeta}
+	config.Delegate = ours
+	if *protocol != 0 {
+		config.ProtocolVersion = uint8(*protocol)
+	}
+	if *delegate != "" {
+		var least, current, most uint8
+		if _, err := fmt.Sscanf(*delegate, "%d,%d,%d", &least, &current, &most); err != nil {
+			fail(err)
+		}
+		config.DelegateProtocolMin = least
+		config.DelegateProtocolVersion = current
+		config.DelegateProtocolMax = most
+	}
 	config.LogOutput = io.Discard
 	if *verbose {
 		config.LogOutput = os.Stderr
@@ -114,6 +221,8 @@ func main() {
 			say(line{Event: "refused", Why: err.Error()})
 		}
 	}
+
+	go takeOrders(list, config, ours)
 
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
