@@ -50,10 +50,15 @@ fuzz: ## run every fuzz target for ten seconds (needs clang)
 
 bench: setup ## benchmarks of the hot paths, each printing its ratios
 	@cmake --preset release --log-level=WARNING >/dev/null
-	@cmake --build --preset release -j $(JOBS) --target sy_elect_bench sy_ipam_bench sy_gossip_sim_bench
+	@cmake --build --preset release -j $(JOBS) --target sy_elect_bench sy_plan_bench sy_ipam_bench sy_gossip_sim_bench
 	@build/release/speaker/elect/sy_elect_bench
+	@build/release/speaker/plan/sy_plan_bench
 	@build/release/controller/ipam/sy_ipam_bench
 	@build/release/speaker/sim/sy_gossip_sim_bench
+
+bench-failover: build ## how fast addresses move, as root (ARGS=--quick for 90 seconds of it)
+	@cmake --build --preset release -j $(JOBS) --target sy_vip_prober
+	@bench/failover/run $(ARGS)
 
 shell:
 	@e2e/lab/lab shell $(NODE)
@@ -70,4 +75,4 @@ format: ## format every C++ file
 clean: ## remove the build directory
 	@rm -rf build
 
-.PHONY: help setup build demo test unit lint scenarios conformance fuzz bench shell kubectl down format clean
+.PHONY: help setup build demo test unit lint scenarios conformance fuzz bench bench-failover shell kubectl down format clean
