@@ -1,145 +1,243 @@
 #include "speaker/l2/bpf.hpp"
 
+#include "speaker/l2/bpf_assembler.hpp"
 #include "speaker/l2/frame.hpp"
 
 #include <algorithm>
-#include <utility>
+#include <array>
 
 namespace steelyard::l2 {
 namespace {
 
-// Opcodes, <linux/bpf_common.h>.
-constexpr std::uint16_t kLoadWord = 0x20;
-constexpr std::uint16_t kLoadHalf = 0x28;
-constexpr std::uint16_t kLoadByte = 0x30;
-constexpr std::uint16_t kJumpEqual = 0x15;
-constexpr std::uint16_t kJumpGreater = 0x25;
-constexpr std::uint16_t kJumpGreaterOrEqual = 0x35;
-constexpr std::uint16_t kReturn = 0x06;
-
-constexpr std::uint32_t kAccept = 0xffffffff;
-constexpr std::uint32_t kDrop = 0;
+constexpr std::size_t kMostInstructions = 4096;  // BPF_MAXINSNS
 
 // Offsets in an Ethernet frame.
 constexpr std::uint32_t kEtherType = 12;
 constexpr std::uint32_t kArpHardwareAndProtocol = 14;
 constexpr std::uint32_t kArpLengths = 18;
-constexpr std::uint32_t kArpOperation = 20;
+constexpr std::uint32_t kArpSenderIp = 28;
 constexpr std::uint32_t kArpTargetIp = 38;
-constexpr std::uint32_t kIpv6NextHeaderAndHopLimit = 20;
+constexpr std::uint32_t kIpv4VersionAndLength = 14;
+constexpr std::uint32_t kIpv4Fragment = 20;
+constexpr std::uint32_t kIpv4Protocol = 23;
+constexpr std::uint32_t kIpv4Destination = 30;
+constexpr std::uint32_t kIcmpType = 34;
+constexpr std::uint32_t kIpv6NextHeader = 20;
+constexpr std::uint32_t kIpv6HopLimit = 21;
+constexpr std::uint32_t kIpv6Destination = 38;
 constexpr std::uint32_t kIcmpv6Type = 54;
-constexpr std::uint32_t kNdpTargetLastWord = 74;
+constexpr std::uint32_t kNdpTarget = 62;
+// Ancillary data, <linux/filter.h>, and what it may be, <linux/if_packet.h>.
+constexpr std::uint32_t kPacketType = 0xfffff000U + 4;
+constexpr std::uint32_t kOtherHost = 3;
 
-using WordRange = std::pair<std::uint32_t, std::uint32_t>;
+// hash(address + 1) == hash(address) + 1 within a /96: pools stay runs. Odd, so that no bit of a
+// word is lost; else of no meaning.
+constexpr std::array<std::uint32_t, 3> kMultipliers{0x9e3779b1U, 0x85ebca77U, 0xc2b2ae3dU};
 
-// Runs of consecutive values; pools are mostly consecutive addresses.
-std::vector<WordRange> merge(std::vector<std::uint32_t> words) {
-    std::sort(words.begin(), words.end());
+std::uint32_t word(std::span<const std::uint8_t> bytes) {
+    std::uint32_t out = 0;
+    for (const std::uint8_t byte : bytes.first(4)) {
+        out = out << 8U | byte;
+    }
+    return out;
+}
+
+std::uint32_t key(const net::IpAddress& address) {
+    const auto bytes = address.bytes();
+    std::uint32_t hash = word(bytes);
+    for (std::size_t i = 1; i < bytes.size() / 4; ++i) {
+        hash = hash * kMultipliers.at(i - 1) + word(bytes.subspan(4 * i));
+    }
+    return hash;
+}
+
+// The same, in BPF.
+void load_key(BpfAssembler& out, net::Family family, std::uint32_t offset) {
+    out.load_word(offset);
+    if (family == net::Family::V4) {
+        return;
+    }
+    for (const std::uint32_t multiplier : kMultipliers) {
+        out.multiply(multiplier);
+        out.copy_to_index();
+        offset += 4;
+        out.load_word(offset);
+        out.add_index();
+    }
+}
+
+// Runs of consecutive keys; pools are mostly consecutive addresses.
+std::vector<WordRange> ranges_of(std::span<const net::IpAddress> addresses, net::Family family) {
+    std::vector<std::uint32_t> keys;
+    for (const net::IpAddress& address : addresses) {
+        if (address.family() == family) {
+            keys.push_back(key(address));
+        }
+    }
+    std::sort(keys.begin(), keys.end());
     std::vector<WordRange> ranges;
-    for (const std::uint32_t word : words) {
-        if (!ranges.empty() && word - ranges.back().second <= 1) {
-            ranges.back().second = word;
+    for (const std::uint32_t value : keys) {
+        if (!ranges.empty() && value - ranges.back().second <= 1) {
+            ranges.back().second = value;
         } else {
-            ranges.emplace_back(word, word);
+            ranges.emplace_back(value, value);
         }
     }
     return ranges;
 }
 
-class Assembler {
-public:
-    void load(std::uint16_t width, std::uint32_t offset) { emit(width, 0, 0, offset); }
-    // Drops the packet unless the accumulator equals `value`.
-    void require(std::uint32_t value) {
-        emit(kJumpEqual, 1, 0, value);
-        finish(kDrop);
-    }
-    void require_range(std::uint32_t low, std::uint32_t high) {
-        emit(kJumpGreaterOrEqual, 1, 0, low);
-        finish(kDrop);
-        emit(kJumpGreater, 0, 1, high);
-        finish(kDrop);
-    }
-    // Ends the program: accepts iff the accumulator lies in one of the sorted ranges. Verdicts
-    // stand beside each test because a jump reaches 255 instructions only.
-    void accept_ranges(const std::vector<WordRange>& ranges) {
-        for (const auto& [low, high] : ranges) {
-            emit(kJumpGreaterOrEqual, 1, 0, low);
-            finish(kDrop);  // below this range, so above the last one
-            emit(kJumpGreater, 1, 0, high);
-            finish(kAccept);
-        }
-        finish(kDrop);
-    }
-    void finish(std::uint32_t verdict) { emit(kReturn, 0, 0, verdict); }
-    [[nodiscard]] BpfProgram take() { return std::move(program_); }
-
-private:
-    void emit(
-        std::uint16_t code, std::uint8_t jump_true, std::uint8_t jump_false, std::uint32_t operand
-    ) {
-        program_.push_back({code, jump_true, jump_false, operand});
-    }
-    BpfProgram program_;
-};
-
-std::uint32_t last_word(const net::IpAddress& address) {
-    std::uint32_t word = 0;
-    const auto bytes = address.bytes();
-    for (const std::uint8_t byte : bytes.last(4)) {
-        word = word << 8U | byte;
-    }
-    return word;
+// Sent to another MAC (in promiscuous mode), or in a VLAN this interface has no device for: the
+// kernel calls it so and takes the tag off, and an answer would leave without one.
+void drop_what_is_for_others(BpfAssembler& out) {
+    out.load_word(kPacketType);
+    out.refuse(kOtherHost);
 }
 
-std::vector<WordRange> ranges_of(std::span<const net::IpAddress> addresses, net::Family family) {
-    std::vector<std::uint32_t> words;
-    for (const net::IpAddress& address : addresses) {
-        if (address.family() == family) {
-            words.push_back(last_word(address));
+// Everything but the address.
+void require_format(BpfAssembler& out, Channel channel) {
+    out.load_half(kEtherType);
+    out.require(ether_type(channel));
+    switch (channel) {
+        case Channel::Arp:
+            out.load_word(kArpHardwareAndProtocol);
+            out.require(0x00010800);
+            out.load_half(kArpLengths);
+            out.require(0x0604);
+            break;
+        case Channel::Ndp:
+            out.load_byte(kIpv6NextHeader);
+            out.require(58);
+            out.load_byte(kIcmpv6Type);
+            out.require_range(135, 136);
+            out.load_byte(kIpv6HopLimit);
+            out.require(255);
+            break;
+        case Channel::Echo4:
+            out.load_byte(kIpv4Protocol);
+            out.require(1);
+            out.load_byte(kIpv4VersionAndLength);
+            out.require(0x45);
+            out.load_byte(kIcmpType);
+            out.require(8);
+            out.load_half(kIpv4Fragment);
+            out.bit_and(0x3fff);
+            out.require(0);
+            break;
+        case Channel::Echo6:
+            out.load_byte(kIpv6NextHeader);
+            out.require(58);
+            out.load_byte(kIcmpv6Type);
+            out.require(128);
+            break;
+    }
+    drop_what_is_for_others(out);
+}
+
+std::vector<std::uint32_t> address_offsets(Channel channel) {
+    switch (channel) {
+        case Channel::Arp:
+            return {kArpTargetIp, kArpSenderIp};
+        case Channel::Ndp:
+            return {kNdpTarget};
+        case Channel::Echo4:
+            return {kIpv4Destination};
+        case Channel::Echo6:
+            return {kIpv6Destination};
+    }
+    return {};
+}
+
+BpfProgram make_filter(Channel channel, std::span<const WordRange> ranges) {
+    BpfAssembler out;
+    if (!ranges.empty()) {
+        // Counted from the lowest, since the kernel spends two instructions on operands beyond 31
+        // bits.
+        const std::uint32_t base = ranges.front().first;
+        std::vector<WordRange> relative;
+        for (const auto& [low, high] : ranges) {
+            relative.emplace_back(low - base, high - base);
+        }
+        require_format(out, channel);
+        for (const std::uint32_t offset : address_offsets(channel)) {
+            load_key(out, family(channel), offset);
+            out.subtract(base);
+            out.accept_ranges(relative);
         }
     }
-    return merge(std::move(words));
+    out.drop();
+    return out.take();
+}
+
+std::vector<BpfProgram> make_shares(
+    Channel channel, std::span<const WordRange> ranges, std::size_t shares
+) {
+    std::vector<BpfProgram> programs;
+    for (std::size_t i = 0; i < shares; ++i) {
+        const std::size_t first = ranges.size() * i / shares;
+        const std::size_t last = ranges.size() * (i + 1) / shares;
+        programs.push_back(make_filter(channel, ranges.subspan(first, last - first)));
+    }
+    return programs;
 }
 
 }  // namespace
 
-BpfProgram arp_filter(std::span<const net::IpAddress> addresses) {
-    const auto ranges = ranges_of(addresses, net::Family::V4);
-    Assembler out;
-    out.load(kLoadHalf, kEtherType);
-    out.require(kEtherTypeArp);
-    out.load(kLoadWord, kArpHardwareAndProtocol);
-    out.require(0x00010800);
-    out.load(kLoadHalf, kArpLengths);
-    out.require(0x0604);
-    if (ranges.size() <= kMaxBpfRanges) {
-        out.load(kLoadWord, kArpTargetIp);
-        out.accept_ranges(ranges);
-    } else {
-        out.load(kLoadHalf, kArpOperation);
-        out.require(1);
-        out.finish(kAccept);
+std::uint16_t ether_type(Channel channel) {
+    if (channel == Channel::Arp) {
+        return kEtherTypeArp;
     }
-    return out.take();
+    return channel == Channel::Echo4 ? kEtherTypeIpv4 : kEtherTypeIpv6;
 }
 
-BpfProgram ndp_filter(std::span<const net::IpAddress> addresses) {
-    const auto ranges = ranges_of(addresses, net::Family::V6);
-    Assembler out;
-    out.load(kLoadHalf, kEtherType);
-    out.require(kEtherTypeIpv6);
-    out.load(kLoadHalf, kIpv6NextHeaderAndHopLimit);
-    out.require(58U << 8U | 255U);
-    out.load(kLoadByte, kIcmpv6Type);
-    if (ranges.size() <= kMaxBpfRanges) {
-        out.require_range(135, 136);
-        out.load(kLoadWord, kNdpTargetLastWord);
-        out.accept_ranges(ranges);
-    } else {
-        out.require(135);
-        out.finish(kAccept);
+net::Family family(Channel channel) {
+    return channel == Channel::Arp || channel == Channel::Echo4 ? net::Family::V4 : net::Family::V6;
+}
+
+std::size_t cost(const BpfProgram& program) {
+    constexpr std::size_t kPrologue = 16;
+    constexpr std::size_t kLoad = 16;  // with the path for a packet that is in pieces
+    constexpr std::size_t kVerdict = 2;
+    std::size_t sum = kPrologue;
+    for (const BpfInstruction& step : program) {
+        switch (step.code & 0x07U) {
+            case 0x00:
+                sum += kLoad;
+                break;
+            case 0x06:
+                sum += kVerdict;
+                break;
+            default:
+                sum += step.operand > 0x7fffffffU ? 2U : 1U;
+                break;
+        }
     }
+    return sum;
+}
+
+std::vector<BpfProgram> make_filters(
+    Channel channel, std::span<const net::IpAddress> addresses, std::size_t budget
+) {
+    const std::vector<WordRange> ranges = ranges_of(addresses, family(channel));
+    const auto fits = [budget](const BpfProgram& program) {
+        return program.size() <= kMostInstructions && cost(program) <= budget;
+    };
+    std::size_t shares = 1;
+    for (;;) {
+        std::vector<BpfProgram> programs = make_shares(channel, ranges, shares);
+        if (shares >= ranges.size() || std::all_of(programs.begin(), programs.end(), fits)) {
+            return programs;
+        }
+        const BpfProgram& largest = programs.front();
+        const std::size_t too_large =
+            std::max(cost(largest) / budget, largest.size() / kMostInstructions);
+        shares = shares == 1 ? std::max<std::size_t>(2, too_large) : shares + 1;
+    }
+}
+
+BpfProgram pass_everything() {
+    BpfAssembler out;
+    out.accept();
     return out.take();
 }
 

@@ -26,6 +26,7 @@ void Ownership::set_announcements(std::shared_ptr<const Announcements> announcem
         yielding_ += held.role == Role::Yield ? 1U : 0U;
     }
     announcements_ = std::move(announcements);
+    find_next_expiry();
 }
 
 void Ownership::retake(Instant now) {
@@ -70,26 +71,27 @@ Ownership::Claim Ownership::on_claim(const net::IpAddress& address, const Port& 
     return Claim::Yielded;
 }
 
-bool Ownership::expire(Instant now) {
-    const auto is_over = [now](const auto& entry) {
+void Ownership::expire(Instant now) {
+    if (!next_expiry_ || now < *next_expiry_) {
+        return;
+    }
+    yielding_ -= std::erase_if(held_, [now](const auto& entry) {
         return entry.second.role == Role::Yield && now >= entry.second.since + kYieldTime;
-    };
-    const std::size_t over = yielding_ == 0 ? 0 : std::erase_if(held_, is_over);
-    yielding_ -= over;
-    return over > 0;
+    });
+    find_next_expiry();
 }
 
-std::optional<Instant> Ownership::next_deadline() const {
-    std::optional<Instant> next;
+void Ownership::find_next_expiry() {
+    next_expiry_.reset();
     if (yielding_ == 0) {
-        return next;
+        return;
     }
     for (const auto& [address, held] : held_) {
-        if (held.role == Role::Yield && (!next || held.since + kYieldTime < *next)) {
-            next = held.since + kYieldTime;
+        const Instant end = held.since + kYieldTime;
+        if (held.role == Role::Yield && (!next_expiry_ || end < *next_expiry_)) {
+            next_expiry_ = end;
         }
     }
-    return next;
 }
 
 const Port* Ownership::port(unsigned interface_index) const {

@@ -42,9 +42,10 @@ public:
     // Another station claims the address on this port.
     Claim on_claim(const net::IpAddress& address, const Port& port, Instant now);
 
-    // Ends yields whose time is up; true when there were any.
-    bool expire(Instant now);
-    [[nodiscard]] std::optional<Instant> next_deadline() const;
+    // Ends yields whose time is up.
+    void expire(Instant now);
+    // When the next one is, or earlier.
+    [[nodiscard]] std::optional<Instant> next_deadline() const { return next_expiry_; }
     [[nodiscard]] std::size_t yielding() const { return yielding_; }
 
     [[nodiscard]] const std::vector<Port>& ports() const { return ports_; }
@@ -60,6 +61,7 @@ private:
         Instant since;                      // taken over, or began to yield
         std::vector<unsigned> given_up_on;  // ports where the new owner was heard
     };
+    void find_next_expiry();
     [[nodiscard]] bool is_held(const net::IpAddress& address, const Held& held, const Port& port)
         const;
 
@@ -67,6 +69,7 @@ private:
     std::shared_ptr<const Announcements> announcements_;
     std::unordered_map<net::IpAddress, Held> held_;
     std::size_t yielding_ = 0;
+    std::optional<Instant> next_expiry_;
 };
 
 }  // namespace steelyard::l2

@@ -83,10 +83,15 @@ std::string NetnsFixture::enter() {
         return failure("a second network namespace is not permitted here");
     }
     node_ = this_namespace();
+    return lay_cable();
+}
+
+std::string NetnsFixture::lay_cable(const std::string& index) {
     const std::string path = "/proc/" + std::to_string(::getpid()) + "/fd/";
     const std::string made = in_node(
-        std::string("ip link add eth0 address ") + kNodeMac + " type veth peer name eth0 netns " +
-        path + std::to_string(client_) + " address " + kClientMac
+        "ip link add eth0 " + (index.empty() ? "" : "index " + index) + " address " + kNodeMac +
+        " type veth peer name eth0 netns " + path + std::to_string(client_) + " address " +
+        kClientMac
     );
     if (!made.empty()) {
         return "no veth pair: " + made;
@@ -100,6 +105,16 @@ std::string NetnsFixture::enter() {
         "ip addr add fd09::2/64 dev eth0 nodad"
     );
     return {};
+}
+
+void NetnsFixture::cut_cable() {
+    in_client("ip link del eth0");
+}
+
+unsigned NetnsFixture::client_index() {
+    unsigned index = 0;
+    with_client([&] { index = ::if_nametoindex("eth0"); });
+    return index;
 }
 
 void NetnsFixture::SetUpTestSuite() {
@@ -119,6 +134,9 @@ void NetnsFixture::TearDownTestSuite() {
 void NetnsFixture::SetUp() {
     if (!skip_reason_.empty()) {
         GTEST_SKIP() << skip_reason_;
+    }
+    if (::if_nametoindex("eth0") == 0) {
+        ASSERT_EQ(lay_cable(), "");
     }
     in_client("ip neigh flush all");
 }

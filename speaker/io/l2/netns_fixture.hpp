@@ -20,6 +20,11 @@ protected:
 
     // The node's end of the veth, as the link monitor would describe it.
     static net::Interface node_interface();
+    // The interface of both ends is taken away; a test starts with one again.
+    static void cut_cable();
+    // Returns why it cannot be done, or nothing.
+    static std::string lay_cable(const std::string& index = "");
+    static unsigned client_index();
     // Runs `command` (through a shell) with the client's network and returns what it printed.
     static std::string in_client(const std::string& command);
     static void with_client(const std::function<void()>& body);

@@ -4,7 +4,7 @@
 #include "common/net/interface.hpp"
 #include "common/rt/task_group.hpp"
 #include "speaker/io/l2/packet_socket.hpp"
-#include "speaker/io/l2/solicited_node_groups.hpp"
+#include "speaker/io/l2/port_sockets.hpp"
 #include "speaker/l2/eligibility.hpp"
 #include "speaker/l2/station.hpp"
 
@@ -16,10 +16,11 @@
 #include <unordered_map>
 #include <vector>
 
-// Carries the cores of speaker/l2 on packet sockets: an ARP and an NDP socket on each eligible
-// interface, one timer. Runs on the wire thread's io_context; every call comes from there. The
-// kernel filters frames by the announced addresses, so a foreign packet costs no wake-up.
-// Callbacks must not call the driver. stop() must be awaited before the driver dies.
+// Carries speaker/l2 on packet sockets: those of port_sockets.hpp on each eligible interface, one
+// timer. Runs on the wire thread's io_context; every call comes from there. The kernel filters
+// frames by the announced addresses, so a foreign packet costs no wake-up. What fails is repaired
+// without being told that the interface changed. Callbacks must not call the driver. stop() must be
+// awaited before the driver dies.
 namespace steelyard::io_l2 {
 
 struct PacketDriverOptions {
@@ -69,42 +70,33 @@ public:
     [[nodiscard]] const l2::DropCounters& drops() const { return station_.drops(); }
     // Frames that reached the process, answered or not.
     [[nodiscard]] std::uint64_t frames_received() const { return frames_received_; }
+    // Times the process was woken to read.
+    [[nodiscard]] std::uint64_t wake_ups() const { return wake_ups_; }
 
     awaitable<void> stop();
 
 private:
-    struct PortSockets {
-        explicit PortSockets(l2::Port of) : port(std::move(of)), groups(port.index) {}
-        l2::Port port;
-        // Owned by their read loops; null when that family is not served.
-        PacketSocket* arp = nullptr;
-        PacketSocket* ndp = nullptr;
-        SolicitedNodeGroups groups;
-        std::vector<net::IpAddress> filtered;  // what the filters pass, sorted
-        bool send_failed = false;              // and was reported
-    };
-
-    awaitable<void> read_loop(std::unique_ptr<PacketSocket> socket, unsigned interface_index);
+    awaitable<void> read_loop(
+        std::unique_ptr<PacketSocket> socket, unsigned interface_index, l2::Channel channel
+    );
     awaitable<void> timer_loop();
-    PacketSocket* open(PortSockets& sockets, std::uint16_t ether_type);
-    static void close(PortSockets& sockets);
-    void refresh_filters(PortSockets& sockets);
-    void refresh_groups(PortSockets& sockets);
-    void announce_due();
-    void drain();
+    PortSockets::Callbacks port_callbacks(unsigned interface_index);
+    void refresh(PortSockets& sockets);
+    void refresh_all();
+    void run_due();
     void tell_yielded();
     void apply();
-    void send(const l2::Send& send);
-    void report_open_failure(const Error& error, const l2::Port& port);
+    void report(const Error& error, const PortSockets& sockets);
 
     asio::any_io_executor executor_;
     PacketDriverOptions options_;
     PacketDriverCallbacks callbacks_;
     l2::Station station_;
-    std::size_t yielding_ = 0;               // as last told
     std::map<unsigned, PortSockets> ports_;  // by interface index
     l2::Actions actions_;                    // reused
     std::uint64_t frames_received_ = 0;
+    std::uint64_t wake_ups_ = 0;
+    std::size_t yielding_ = 0;  // as last told
     bool capability_reported_ = false;
     asio::steady_timer timer_;
     rt::TaskGroup tasks_;

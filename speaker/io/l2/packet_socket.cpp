@@ -131,7 +131,9 @@ std::optional<std::span<const std::byte>> PacketSocket::receive() {
             if (errno == EINTR) {
                 continue;
             }
-            // Nothing waits, or the link went down: the link monitor tells, and reading cleared it.
+            if (errno != EAGAIN) {
+                failed_ = true;  // the link went down; is_dead() tells whether for good
+            }
             return std::nullopt;
         }
         const auto length = static_cast<std::size_t>(size);
@@ -146,6 +148,18 @@ Result<> PacketSocket::send(std::span<const std::byte> frame) {
         return errno_error(errno, "sending on a packet socket");
     }
     return {};
+}
+
+bool PacketSocket::is_dead() {
+    if (!std::exchange(failed_, false)) {
+        return false;
+    }
+    sockaddr_ll address{};
+    socklen_t size = sizeof address;
+    return ::getsockname(
+               descriptor_.native_handle(), reinterpret_cast<sockaddr*>(&address), &size
+           ) == 0 &&
+           address.sll_ifindex != static_cast<int>(interface_index_);
 }
 
 void PacketSocket::close() {

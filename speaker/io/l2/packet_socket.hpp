@@ -41,6 +41,9 @@ public:
     // The view lives until the next call.
     std::optional<std::span<const std::byte>> receive();
     Result<> send(std::span<const std::byte> frame);
+    // Whether its interface was taken away. The kernel then never receives for it again, even if
+    // one of the same index appears.
+    [[nodiscard]] bool is_dead();
     void close();
 
 private:
@@ -48,6 +51,7 @@ private:
 
     asio::posix::stream_descriptor descriptor_;
     unsigned interface_index_ = 0;
+    bool failed_ = false;  // since is_dead() was asked last
     std::array<std::byte, 2048> buffer_;
 };
 
