@@ -1,6 +1,7 @@
 #include "speaker/app/speaker.hpp"
 #include "speaker/app/view.hpp"
 
+#include <chrono>
 #include <utility>
 
 // What the wire thread is told to announce. This part of the control thread awaits nothing but its
@@ -52,8 +53,7 @@ speaker_plan::Snapshot Speaker::snapshot() const {
     snapshot.slices = watches_.slices();
     snapshot.nodes = watches_.nodes();
     if (options_.gossip_address) {
-        snapshot.members =
-            members_ ? member_views(*members_) : std::vector<speaker_plan::MemberView>{};
+        snapshot.members = sight_ ? member_views(*sight_) : std::vector<speaker_plan::MemberView>{};
     }
     snapshot.interfaces = local_interfaces(links_.snapshot(), l2::NameExclusions::standard());
     if (options_.proxy.mode != proxy::Mode::AnnounceOnly) {
@@ -66,28 +66,73 @@ speaker_plan::Snapshot Speaker::snapshot() const {
 }
 
 void Speaker::announce() {
-    speaker_plan::Announcements next = speaker_plan::plan(snapshot());
-    if (announced_once_ && next == announcements_) {
+    const auto told = sight_ ? told_of(*sight_, options_.node_name) : std::nullopt;
+    announced_draining_ = told && told->draining;
+    auto next = std::make_shared<const speaker_plan::Announcements>(speaker_plan::plan(snapshot()));
+    if (announced_once_ && *next == *announcements_) {
         return;
     }
-    wire_->set_announcements(std::make_shared<const l2::Announcements>(announced_here(next)));
-    tell_services(next);
-    announcements_ = std::move(next);
+    auto answered = announced_here(*next, answered_, answers_ping());
+    if (!announced_once_ || answered != answered_) {
+        answered_ = answered;
+        wire_->set_announcements(std::make_shared<const l2::Announcements>(std::move(answered)));
+        note_failover();
+    }
     announced_once_ = true;
+    tell_services(*next);
+    announcements_ = std::move(next);
+    tell_statuses();
+}
+
+bool Speaker::answers_ping() const {
+    switch (options_.answer_ping) {
+        case AnswerPing::On:
+            return true;
+        case AnswerPing::Off:
+            return false;
+        case AnswerPing::Auto:
+            return options_.proxy.mode == proxy::Mode::AnnounceOnly;
+    }
+    return false;
+}
+
+// The first change after a verdict is its consequence.
+void Speaker::note_failover() {
+    if (!sight_ || !sight_->verdict || sight_->verdict == answered_verdict_) {
+        return;
+    }
+    answered_verdict_ = sight_->verdict;
+    const Duration took = std::chrono::steady_clock::now() - *sight_->verdict;
+    failover_seconds_ = std::chrono::duration<double>(took).count();
+}
+
+void Speaker::tell_statuses() {
+    std::optional<kube::ServiceL2Status::Owner> owner;
+    const auto pod = watches_.pods().find(kube::ObjectKey{options_.ns, options_.pod_name});
+    if (pod != watches_.pods().end()) {
+        owner.emplace();
+        owner->name = pod->first.name;
+        owner->uid = pod->second->meta.uid;
+    }
+    statuses_.set(announcements_, conflicts_.current(), std::move(owner));
+}
+
+void Speaker::record(const speaker_plan::Event& event) {
+    const auto found = watches_.services().find(event.service);
+    if (found != watches_.services().end()) {
+        const auto type = event.warning ? kube::EventType::Warning : kube::EventType::Normal;
+        events_.record(kube::reference_to(*found->second), type, event.reason, event.message);
+    }
 }
 
 void Speaker::tell_services(const speaker_plan::Announcements& next) {
-    for (const auto& event :
-         speaker_plan::events_between(options_.node_name, announcements_, next)) {
-        const auto found = watches_.services().find(event.service);
-        if (found != watches_.services().end()) {
-            const auto type = event.warning ? kube::EventType::Warning : kube::EventType::Normal;
-            events_.record(kube::reference_to(*found->second), type, event.reason, event.message);
-        }
+    const speaker_plan::Announcements& last = *announcements_;
+    for (const auto& event : speaker_plan::events_between(options_.node_name, last, next)) {
+        record(event);
     }
     for (const auto& [address, entry] : next.addresses) {
-        const auto before = announcements_.addresses.find(address);
-        const bool was = before != announcements_.addresses.end() && before->second.announced_here;
+        const auto before = last.addresses.find(address);
+        const bool was = before != last.addresses.end() && before->second.announced_here;
         if (entry.announced_here != was) {
             log_.info(
                 entry.announced_here ? "announcing" : "no longer announcing",
@@ -98,15 +143,15 @@ void Speaker::tell_services(const speaker_plan::Announcements& next) {
         }
     }
     for (const auto& [service, reasons] : next.silent) {
-        const auto before = announcements_.silent.find(service);
-        if (before == announcements_.silent.end() || before->second != reasons) {
+        const auto before = last.silent.find(service);
+        if (before == last.silent.end() || before->second != reasons) {
             log_.info(
                 "announced by nobody",
                 {{"service", to_string(service)}, {"why", to_string(reasons)}}
             );
         }
     }
-    for (const auto& [address, entry] : announcements_.addresses) {
+    for (const auto& [address, entry] : last.addresses) {
         if (entry.announced_here && !next.addresses.contains(address)) {
             log_.info("no longer announcing", {{"ip", to_string(address)}, {"why", "released"}});
         }

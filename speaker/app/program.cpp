@@ -1,6 +1,7 @@
 #include "speaker/app/speaker.hpp"
 #include "speaker/app/view.hpp"
 
+#include <chrono>
 #include <utility>
 
 // The kernel follows the plan of speaker/proxy, at its own pace.
@@ -20,8 +21,8 @@ proxy::Context Speaker::proxy_context() const {
     proxy::Context context;
     context.node_name = options_.node_name;
     context.node_addresses = node_addresses(links_.snapshot());
-    if (members_) {
-        context.unreachable_nodes = dead_nodes(*members_);
+    if (sight_) {
+        context.unreachable_nodes = dead_nodes(*sight_, options_.node_name);
     }
     context.config = options_.proxy;
     return context;
@@ -51,7 +52,7 @@ awaitable<void> Speaker::program_kernel() {
 void Speaker::become_ready() {
     if (!ready_) {
         ready_ = true;
-        wire_->set_ready(true);
+        begin_settling();
         log_.info("ready", {{"node", options_.node_name}});
     }
 }
@@ -60,7 +61,15 @@ void Speaker::note(const Result<dataplane::Report>& report) {
     std::string failure;
     if (!report) {
         failure = to_string(report.error());
+        if (!failing_since_) {
+            failing_since_ = std::chrono::steady_clock::now();
+        }
     } else {
+        failing_since_.reset();
+        unservable_.clear();
+        if (applied_ && !report->failures.empty()) {
+            unservable_ = unservable(*applied_, report->servable, *announcements_);
+        }
         if (servable_ != report->servable) {
             servable_ = report->servable;
             replan_.notify();
@@ -84,6 +93,7 @@ void Speaker::note(const Result<dataplane::Report>& report) {
         }
         last_failure_ = failure;
     }
+    tell_.notify();
 }
 
 }  // namespace steelyard::speaker

@@ -67,6 +67,11 @@ awaitable<void> serve(
     co_await helpers.join();
 }
 
+std::uint64_t random_seed() {
+    std::random_device device;
+    return (std::uint64_t{device()} << 32U) | device();
+}
+
 }  // namespace
 
 int run(const Options& options, const kube::ClientConfig& client, const log::Logger& logger) {
@@ -77,7 +82,7 @@ int run(const Options& options, const kube::ClientConfig& client, const log::Log
         return 2;
     }
     metrics::Registry registry;
-    Speaker speaker(ioc.get_executor(), options, **api, logger, registry, std::random_device()());
+    Speaker speaker(ioc.get_executor(), options, **api, logger, registry, random_seed());
     daemon::Pages pages;
     pages.not_ready = [&speaker] {
         return speaker.not_ready();

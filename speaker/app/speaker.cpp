@@ -10,8 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How often the kernel is read back and repaired.
-constexpr Duration kAuditInterval = 60s;
 // The proxy's dummy link, in full and in load-balancer mode: it carries every virtual address and
 // is no interface of the node.
 const std::set<std::string> kDummyLinks{"kube-ipvs0", "steelyard0"};
@@ -34,6 +32,7 @@ Speaker::Speaker(
       seed_(seed),
       replan_(executor),
       reprogram_(executor),
+      tell_(executor),
       events_(
           executor,
           api,
@@ -67,17 +66,22 @@ Speaker::Speaker(
                proxy_planner_.set_slice(change.key, change.after);
            }}
       ),
+      statuses_(executor, api, log_, options.node_name, options.ns, seed + 16),
+      announcements_(std::make_shared<const speaker_plan::Announcements>()),
       tasks_(executor, [this](const std::string& name, const std::exception_ptr& error) {
           on_task_end(name, error);
       }) {}
 
 // A task that ends by itself takes the process along: Kubernetes starts a fresh one.
 void Speaker::on_task_end(const std::string& name, const std::exception_ptr& error) {
-    if (error == nullptr) {
-        return;
+    if (error != nullptr) {
+        end(make_error(Errc::Internal, name + ": " + rt::describe(error)));
     }
+}
+
+void Speaker::end(const Error& error) {
     if (!failure_) {
-        failure_ = make_error(Errc::Internal, name + ": " + rt::describe(error));
+        failure_ = error;
     }
     if (stop_ != nullptr) {
         stop_->notify();
@@ -89,7 +93,7 @@ awaitable<Result<>> Speaker::run(rt::Signal& stop) {
     const auto prepared = co_await prepare();
     if (!prepared) {
         if (wire_) {
-            co_await wire_->stop();
+            co_await wire_->stop(Duration::zero());
         }
         stop_ = nullptr;
         co_return prepared.error();
@@ -136,18 +140,23 @@ void Speaker::spawn_tasks() {
     tasks_.spawn("events", events_.run());
     tasks_.spawn("plan", plan_loop());
     tasks_.spawn("kernel", kernel_loop());
+    tasks_.spawn("meta", meta_loop());
+    tasks_.spawn("upkeep", upkeep_loop());
     tasks_.spawn(
         "data plane",
         dataplane_->maintain(
-            kAuditInterval, [this](const Result<dataplane::Report>& report) { note(report); }
+            Speaker::kAuditInterval,
+            [this](const Result<dataplane::Report>& report) { note(report); }
         )
     );
     watches_.spawn(tasks_);
+    statuses_.spawn(tasks_);
 }
 
 void Speaker::wake() {
     replan_.notify();
     reprogram_.notify();
+    tell_.notify();
 }
 
 }  // namespace steelyard::speaker

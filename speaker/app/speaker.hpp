@@ -7,6 +7,9 @@
 #include "common/metrics/metrics.hpp"
 #include "common/rt/signal.hpp"
 #include "common/rt/task_group.hpp"
+#include "speaker/app/conflicts.hpp"
+#include "speaker/app/l2_status_writer.hpp"
+#include "speaker/app/node_meta/node_meta.hpp"
 #include "speaker/app/options.hpp"
 #include "speaker/app/watches.hpp"
 #include "speaker/app/wire_side.hpp"
@@ -20,6 +23,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 // The control thread of the speaker: watches the API, keeps the kernel equal to the proxy's plan,
 // and tells the wire thread what to announce. Everything is level-triggered: any change wakes two
@@ -48,11 +52,21 @@ public:
     awaitable<void> refresh_metrics();
 
 private:
+    // How often the kernel is read back and repaired.
+    static constexpr Duration kAuditInterval = std::chrono::seconds(60);
+
     awaitable<Result<>> prepare();
     void spawn_tasks();
     awaitable<void> hand_over();
+    awaitable<void> yield_addresses();
     void wake();
     awaitable<void> plan_loop();
+    awaitable<void> meta_loop();
+    awaitable<void> upkeep_loop();
+    void begin_settling();
+    awaitable<void> end_settling(std::uint64_t mine);
+    void count_announced();
+    void count_members();
     awaitable<void> kernel_loop();
     awaitable<void> program_kernel();
     void become_ready();
@@ -60,11 +74,22 @@ private:
     void load_config();
     void note(const Result<dataplane::Report>& report);
     void tell_services(const speaker_plan::Announcements& next);
+    void tell_statuses();
+    void record(const speaker_plan::Event& event);
+    void note_failover();
+    void tell_meta();
     void follow_peers();
+    void reload_keys();
+    void on_sight(const WireSide::SightRef& sight);
+    void on_conflict(const l2::Conflict& conflict);
+    void end(const Error& error);
+    [[nodiscard]] bool drains() const;
+    [[nodiscard]] NodeMeta own_meta() const;
+    [[nodiscard]] bool answers_ping() const;
     [[nodiscard]] proxy::Context proxy_context() const;
     [[nodiscard]] speaker_plan::Snapshot snapshot() const;
     [[nodiscard]] WireSide::Callbacks wire_callbacks();
-    [[nodiscard]] Result<WireConfig> wire_config() const;
+    [[nodiscard]] Result<WireConfig> wire_config();
     void on_task_end(const std::string& name, const std::exception_ptr& error);
 
     asio::any_io_executor executor_;
@@ -76,6 +101,7 @@ private:
 
     rt::Signal replan_;
     rt::Signal reprogram_;
+    rt::Signal tell_;             // the others, about this node
     rt::Signal* stop_ = nullptr;  // valid while run() runs
     std::optional<Error> failure_;
     kube::EventRecorder events_;
@@ -84,17 +110,34 @@ private:
     proxy::Planner proxy_planner_;
     std::unique_ptr<WireSide> wire_;
     Watches watches_;
+    L2StatusWriter statuses_;
 
     config::LastGood config_;
-    WireSide::Members members_;
-    std::vector<net::IpAddress> peers_;
+    gossip_wire::KeyRing keys_;
+    std::string key_failure_;   // as logged
+    WireSide::SightRef sight_;  // null until gossip told
+    std::vector<net::Endpoint> peers_;
+
     std::shared_ptr<const proxy::Tables> applied_;      // last given to the data plane
     std::optional<std::set<net::IpAddress>> servable_;  // empty: nothing was programmed yet
+    std::vector<std::uint32_t> unservable_;             // what the kernel refused
+    std::optional<Instant> failing_since_;              // the data plane as a whole
     std::string last_failure_;                          // of the data plane, as logged
-    speaker_plan::Announcements announcements_;
+
+    std::shared_ptr<const speaker_plan::Announcements> announcements_;  // never null
+    l2::Announcements answered_;  // what the wire thread was last told to answer for
     bool announced_once_ = false;
+    bool announced_draining_ = false;         // by a plan that knew that this node drains
+    std::optional<double> failover_seconds_;  // from the last verdict to its announcements
+    std::optional<Instant> answered_verdict_;
+    Conflicts conflicts_;
+
+    NodeMeta told_;  // of this node, to the others
     bool ready_ = false;
-    bool leaving_ = false;  // others take over what we still answer for
+    bool settling_ = false;
+    std::uint64_t settlings_ = 0;  // begun so far: the last one ends it
+    bool cut_off_ = false;         // the others hold this node unreachable
+    bool leaving_ = false;         // others take over what we still answer for
 
     rt::TaskGroup tasks_;  // last: joined before anything its tasks use dies
 };

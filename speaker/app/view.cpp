@@ -1,6 +1,7 @@
 #include "speaker/app/view.hpp"
 
-#include "speaker/app/node_meta/node_meta.hpp"
+#include <algorithm>
+#include <utility>
 
 namespace steelyard::speaker {
 namespace {
@@ -20,34 +21,122 @@ speaker_plan::MemberState state_of(gossip::MemberState state) {
 
 }  // namespace
 
-std::vector<speaker_plan::MemberView> member_views(const std::vector<gossip::Member>& members) {
+std::vector<speaker_plan::MemberView> member_views(const Sight& sight) {
     std::vector<speaker_plan::MemberView> views;
-    for (const gossip::Member& member : members) {
+    views.reserve(sight.members.size());
+    for (const gossip::Member& member : sight.members) {
         speaker_plan::MemberView view;
         view.name = member.name;
         view.state = state_of(member.state);
-        if (const auto meta = decode_node_meta(member.meta)) {
+        if (member.is_live() && sight.unreachable.contains(member.name)) {
+            view.state = speaker_plan::MemberState::Unreachable;
+        }
+        if (auto meta = decode_node_meta(member.meta)) {
             view.steelyard_capable = true;
             view.ready = meta->ready;
+            view.draining = meta->draining;
+            view.settling = meta->settling;
+            view.unservable = std::move(meta->unservable);
+            view.unservable_overflow = meta->unservable_overflow;
+            if (meta->interfaces) {
+                view.interfaces.emplace();
+                for (NodeMeta::Interface& interface : *meta->interfaces) {
+                    view.interfaces->push_back(
+                        {std::move(interface.name), interface.arp, interface.ndp, interface.up}
+                    );
+                }
+            }
         }
         views.push_back(std::move(view));
     }
     return views;
 }
 
-std::set<std::string, std::less<>> dead_nodes(const std::vector<gossip::Member>& members) {
+std::set<std::string, std::less<>> dead_nodes(const Sight& sight, const std::string& self) {
     std::set<std::string, std::less<>> nodes;
     std::size_t live = 0;  // this node included
-    for (const gossip::Member& member : members) {
-        live += member.is_live() ? 1U : 0U;
-        if (member.state == gossip::MemberState::Dead) {
+    for (const gossip::Member& member : sight.members) {
+        const bool unreachable =
+            member.is_live() && member.name != self && sight.unreachable.contains(member.name);
+        if (unreachable || member.state == gossip::MemberState::Dead) {
             nodes.insert(member.name);
+        } else if (member.is_live()) {
+            ++live;
         }
     }
     if (live <= 1 && nodes.size() > 1) {
         nodes.clear();
     }
     return nodes;
+}
+
+std::optional<NodeMeta> told_of(const Sight& sight, const std::string& name) {
+    for (const gossip::Member& member : sight.members) {
+        if (member.name == name) {
+            return decode_node_meta(member.meta);
+        }
+    }
+    return std::nullopt;
+}
+
+std::vector<ring::Peer> ring_peers(
+    const std::vector<gossip::Member>& members, const std::string& self
+) {
+    std::vector<ring::Peer> peers;
+    for (const gossip::Member& member : members) {
+        if (!member.is_live() || member.name == self) {
+            continue;
+        }
+        const auto meta = decode_node_meta(member.meta);
+        if (meta && meta->ring) {
+            peers.push_back(
+                {member.name, {member.address.address, meta->ring->port}, meta->ring->epoch}
+            );
+        }
+    }
+    std::sort(peers.begin(), peers.end(), [](const ring::Peer& a, const ring::Peer& b) {
+        return a.name < b.name;
+    });
+    return peers;
+}
+
+std::vector<NodeMeta::Interface> told_interfaces(
+    const std::vector<net::Interface>& interfaces, const l2::NameExclusions& exclusions
+) {
+    std::vector<NodeMeta::Interface> out;
+    for (const net::Interface& interface : interfaces) {
+        net::Interface as_if_up = interface;
+        as_if_up.up = as_if_up.running = true;
+        const l2::Eligibility eligible = l2::eligibility(as_if_up, exclusions);
+        if (eligible.arp || eligible.ndp) {
+            out.push_back(
+                {interface.name, eligible.arp, eligible.ndp, interface.up && interface.running}
+            );
+        }
+    }
+    return out;
+}
+
+std::vector<std::uint32_t> unservable(
+    const proxy::Tables& tables,
+    const std::set<net::IpAddress>& servable,
+    const speaker_plan::Announcements& plan
+) {
+    std::set<std::uint32_t> fingerprints;
+    for (const auto& [service, wanted] : tables.services) {
+        for (const auto& [key, server] : wanted->virtual_servers) {
+            const net::IpAddress& address = key.endpoint.address;
+            const bool serves = std::any_of(
+                server.real_servers.begin(),
+                server.real_servers.end(),
+                [](const auto& real_server) { return real_server.second > 0; }
+            );
+            if (serves && !servable.contains(address) && plan.addresses.contains(address)) {
+                fingerprints.insert(speaker_plan::address_fingerprint(address));
+            }
+        }
+    }
+    return {fingerprints.begin(), fingerprints.end()};
 }
 
 std::vector<speaker_plan::LocalInterface> local_interfaces(
@@ -72,18 +161,26 @@ std::vector<net::IpAddress> node_addresses(const std::vector<net::Interface>& in
     return out;
 }
 
-l2::Announcements announced_here(const speaker_plan::Announcements& plan) {
+l2::Announcements announced_here(
+    const speaker_plan::Announcements& plan, const l2::Announcements& before, bool echo
+) {
     l2::Announcements out;
     for (const auto& [address, entry] : plan.addresses) {
         if (entry.announced_here) {
-            out.emplace(address, l2::Announcement{entry.interfaces});
+            out.emplace(address, l2::Announcement{entry.interfaces, l2::Role::Announce, echo});
+        } else if (entry.owner && !entry.mine) {
+            if (const auto held = before.find(address); held != before.end()) {
+                l2::Announcement yielded = held->second;
+                yielded.role = l2::Role::Yield;
+                out.emplace(address, std::move(yielded));
+            }
         }
     }
     return out;
 }
 
-std::vector<net::IpAddress> gossip_peers(
-    const speaker_plan::Objects<kube::Pod>& pods, const net::IpAddress& self
+std::vector<net::Endpoint> gossip_peers(
+    const speaker_plan::Objects<kube::Pod>& pods, const net::IpAddress& self, std::uint16_t port
 ) {
     std::set<net::IpAddress> peers;
     for (const auto& [key, pod] : pods) {
@@ -95,7 +192,11 @@ std::vector<net::IpAddress> gossip_peers(
             }
         }
     }
-    return {peers.begin(), peers.end()};
+    std::vector<net::Endpoint> endpoints;
+    for (const net::IpAddress& peer : peers) {
+        endpoints.push_back({peer, port});
+    }
+    return endpoints;
 }
 
 }  // namespace steelyard::speaker

@@ -1,13 +1,18 @@
 #pragma once
 
 #include "common/net/interface.hpp"
-#include "speaker/app/options.hpp"
+#include "speaker/app/node_meta/node_meta.hpp"
+#include "speaker/app/wire_side.hpp"
 #include "speaker/gossip/member.hpp"
 #include "speaker/l2/announcements.hpp"
 #include "speaker/l2/eligibility.hpp"
 #include "speaker/plan/plan.hpp"
 #include "speaker/plan/snapshot.hpp"
+#include "speaker/proxy/plan.hpp"
+#include "speaker/ring/config.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,13 +22,29 @@
 namespace steelyard::speaker {
 
 // Members as election sees them.
-[[nodiscard]] std::vector<speaker_plan::MemberView> member_views(
-    const std::vector<gossip::Member>& members
-);
-// Nodes whose speaker gossip has declared dead: their endpoints leave rotation. None when several
-// are dead and nobody else is left: then it is this node, or gossip itself, that is cut off.
+[[nodiscard]] std::vector<speaker_plan::MemberView> member_views(const Sight& sight);
+// Nodes whose endpoints leave rotation: those that gossip has declared dead or whose watchers say
+// that they are unreachable. None when several are gone and nobody else is left: then it is this
+// node, or gossip itself, that is cut off.
 [[nodiscard]] std::set<std::string, std::less<>> dead_nodes(
-    const std::vector<gossip::Member>& members
+    const Sight& sight, const std::string& self
+);
+// What this node says of itself, as the others see it now; nothing before gossip told.
+[[nodiscard]] std::optional<NodeMeta> told_of(const Sight& sight, const std::string& name);
+// The live members that take part in the watch ring, but for `self`; by name.
+[[nodiscard]] std::vector<ring::Peer> ring_peers(
+    const std::vector<gossip::Member>& members, const std::string& self
+);
+// The interfaces of this node that announce when they are up, for its own meta.
+[[nodiscard]] std::vector<NodeMeta::Interface> told_interfaces(
+    const std::vector<net::Interface>& interfaces, const l2::NameExclusions& exclusions
+);
+// Fingerprints, sorted, of those announced addresses for which `tables` have somewhere to send
+// traffic and the kernel has not.
+[[nodiscard]] std::vector<std::uint32_t> unservable(
+    const proxy::Tables& tables,
+    const std::set<net::IpAddress>& servable,
+    const speaker_plan::Announcements& plan
 );
 // Interfaces an address may be announced on.
 [[nodiscard]] std::vector<speaker_plan::LocalInterface> local_interfaces(
@@ -33,11 +54,14 @@ namespace steelyard::speaker {
 [[nodiscard]] std::vector<net::IpAddress> node_addresses(
     const std::vector<net::Interface>& interfaces
 );
-// What this node answers ARP and NDP for.
-[[nodiscard]] l2::Announcements announced_here(const speaker_plan::Announcements& plan);
-// Addresses of the other speakers' pods: whom to gossip with.
-[[nodiscard]] std::vector<net::IpAddress> gossip_peers(
-    const speaker_plan::Objects<kube::Pod>& pods, const net::IpAddress& self
+// What this node answers ARP and NDP for. An address that was answered for and is another live
+// node's now goes on being answered for until that node is heard (l2::Role::Yield).
+[[nodiscard]] l2::Announcements announced_here(
+    const speaker_plan::Announcements& plan, const l2::Announcements& before, bool echo
+);
+// Where the other speakers' pods are: whom to gossip with.
+[[nodiscard]] std::vector<net::Endpoint> gossip_peers(
+    const speaker_plan::Objects<kube::Pod>& pods, const net::IpAddress& self, std::uint16_t port
 );
 
 }  // namespace steelyard::speaker

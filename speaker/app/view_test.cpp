@@ -39,13 +39,22 @@ net::Interface ethernet(const std::string& name, std::vector<std::string> addres
     return out;
 }
 
+Sight sight(
+    std::vector<gossip::Member> members, std::set<std::string, std::less<>> unreachable = {}
+) {
+    Sight out;
+    out.members = std::move(members);
+    out.unreachable = std::move(unreachable);
+    return out;
+}
+
 TEST(ViewTest, ASteelyardMemberTellsWhetherItIsReady) {
-    const auto views = member_views({
+    const auto views = member_views(sight({
         member("a", gossip::MemberState::Alive, meta_of(true)),
         member("b", gossip::MemberState::Suspect, meta_of(false)),
         member("metallb", gossip::MemberState::Alive, {}),
         member("gone", gossip::MemberState::Dead, meta_of(true)),
-    });
+    }));
 
     ASSERT_EQ(views.size(), 4U);
     EXPECT_TRUE(views[0].ready);
@@ -59,12 +68,15 @@ TEST(ViewTest, ASteelyardMemberTellsWhetherItIsReady) {
 TEST(ViewTest, OnlyADeadMembersEndpointsLeaveRotation) {
     // One that left says that its speaker stops; its node still forwards.
     EXPECT_THAT(
-        dead_nodes({
-            member("alive", gossip::MemberState::Alive, {}),
-            member("suspect", gossip::MemberState::Suspect, {}),
-            member("left", gossip::MemberState::Left, {}),
-            member("dead", gossip::MemberState::Dead, {}),
-        }),
+        dead_nodes(
+            sight({
+                member("alive", gossip::MemberState::Alive, {}),
+                member("suspect", gossip::MemberState::Suspect, {}),
+                member("left", gossip::MemberState::Left, {}),
+                member("dead", gossip::MemberState::Dead, {}),
+            }),
+            "alive"
+        ),
         ElementsAre("dead")
     );
 }
@@ -73,11 +85,11 @@ TEST(ViewTest, ANodeThatHearsNobodyBlamesItself) {
     const auto self = member("self", gossip::MemberState::Alive, {});
     const auto b = member("b", gossip::MemberState::Dead, {});
     const auto c = member("c", gossip::MemberState::Dead, {});
-    EXPECT_THAT(dead_nodes({self, b, c}), testing::IsEmpty());
+    EXPECT_THAT(dead_nodes(sight({self, b, c}), "self"), testing::IsEmpty());
     // Of two nodes, either may be the broken one; the other's endpoints cannot be reached.
-    EXPECT_THAT(dead_nodes({self, b}), ElementsAre("b"));
+    EXPECT_THAT(dead_nodes(sight({self, b}), "self"), ElementsAre("b"));
     EXPECT_THAT(
-        dead_nodes({self, b, c, member("d", gossip::MemberState::Suspect, {})}),
+        dead_nodes(sight({self, b, c, member("d", gossip::MemberState::Suspect, {})}), "self"),
         ElementsAre("b", "c")
     );
 }
@@ -109,10 +121,134 @@ TEST(ViewTest, AnnouncesOnlyWhatThePlanSaysIsAnnouncedHere) {
     plan.addresses[ip("192.0.2.1")].interfaces = {"eth0"};
     plan.addresses[ip("192.0.2.2")].mine = true;
 
-    const l2::Announcements out = announced_here(plan);
+    const l2::Announcements out = announced_here(plan, {}, true);
 
     ASSERT_EQ(out.size(), 1U);
     EXPECT_THAT(out.at(ip("192.0.2.1")).interfaces, ElementsAre("eth0"));
+}
+
+TEST(ViewTest, AnAddressThatMovesIsYieldedAndOneThatGoesIsSilent) {
+    l2::Announcements before;
+    for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
+        before[ip(address)].interfaces = {"eth0"};
+    }
+    speaker_plan::Announcements plan;
+    plan.addresses[ip("192.0.2.1")].owner = "other";
+    plan.addresses[ip("192.0.2.2")];  // nobody may announce it
+    plan.addresses[ip("192.0.2.4")].owner = "other";
+
+    const l2::Announcements once = announced_here(plan, before, false);
+    const l2::Announcements again = announced_here(plan, once, false);
+
+    ASSERT_EQ(once.size(), 1U);
+    EXPECT_EQ(once.at(ip("192.0.2.1")).role, l2::Role::Yield);
+    EXPECT_THAT(once.at(ip("192.0.2.1")).interfaces, ElementsAre("eth0"));
+    EXPECT_EQ(again, once);
+}
+
+TEST(ViewTest, AVerdictMakesALiveMemberUnreachable) {
+    const Sight seen = sight(
+        {member("self", gossip::MemberState::Alive, {}),
+         member("a", gossip::MemberState::Alive, meta_of(true)),
+         member("b", gossip::MemberState::Left, meta_of(true))},
+        {"a", "b"}
+    );
+
+    const auto views = member_views(seen);
+
+    EXPECT_EQ(views[1].state, speaker_plan::MemberState::Unreachable);
+    EXPECT_EQ(views[2].state, speaker_plan::MemberState::Left);
+    EXPECT_THAT(dead_nodes(seen, "self"), ElementsAre("a"));
+}
+
+TEST(ViewTest, WhoeverIsCutOffKeepsTheOthersEndpoints) {
+    const auto alive = [](const char* name) {
+        return member(name, gossip::MemberState::Alive, {});
+    };
+    const std::vector<gossip::Member> three{alive("self"), alive("a"), alive("b")};
+
+    EXPECT_THAT(dead_nodes(sight(three, {"a", "b"}), "self"), testing::IsEmpty());
+    EXPECT_THAT(dead_nodes(sight(three, {"self", "a"}), "self"), ElementsAre("a"));
+    EXPECT_THAT(dead_nodes(sight(three, {"self", "a", "b"}), "self"), testing::IsEmpty());
+}
+
+TEST(ViewTest, AMembersMetaBecomesWhatElectionSees) {
+    NodeMeta meta;
+    meta.ready = meta.draining = meta.settling = meta.unservable_overflow = true;
+    meta.interfaces = {{"eth0", true, false, false}};
+    meta.unservable = {7};
+
+    const auto views = member_views(sight({member("a", gossip::MemberState::Alive, encode(meta))}));
+
+    speaker_plan::MemberView expected;
+    expected.name = "a";
+    expected.steelyard_capable = expected.ready = expected.draining = expected.settling = true;
+    expected.unservable_overflow = true;
+    expected.interfaces = {{"eth0", true, false, false}};
+    expected.unservable = {7};
+    EXPECT_THAT(views, ElementsAre(expected));
+}
+
+TEST(ViewTest, OnlyLiveMembersWithARingWatch) {
+    NodeMeta with_ring;
+    with_ring.ring = NodeMeta::Ring{7947, 9};
+    const auto at = [&](const char* name, gossip::MemberState state, wire::Bytes meta) {
+        gossip::Member out = member(name, state, std::move(meta));
+        out.address = {ip("192.0.2.1"), 7946};
+        return out;
+    };
+
+    const auto peers = ring_peers(
+        {at("self", gossip::MemberState::Alive, encode(with_ring)),
+         at("c", gossip::MemberState::Suspect, encode(with_ring)),
+         at("gone", gossip::MemberState::Dead, encode(with_ring)),
+         at("metallb", gossip::MemberState::Alive, {}),
+         at("b", gossip::MemberState::Alive, encode(with_ring))},
+        "self"
+    );
+
+    const net::Endpoint where{ip("192.0.2.1"), 7947};
+    EXPECT_THAT(peers, ElementsAre(ring::Peer{"b", where, 9}, ring::Peer{"c", where, 9}));
+}
+
+TEST(ViewTest, AnInterfaceThatIsDownIsToldAsDown) {
+    net::Interface down = ethernet("eth1", {});
+    down.running = false;
+
+    EXPECT_THAT(
+        told_interfaces(
+            {ethernet("eth0", {}), down, ethernet("veth12", {})}, l2::NameExclusions::standard()
+        ),
+        ElementsAre(
+            NodeMeta::Interface{"eth0", true, true, true},
+            NodeMeta::Interface{"eth1", true, true, false}
+        )
+    );
+}
+
+TEST(ViewTest, OnlyAnAddressThatShouldServeAndDoesNotIsUnservable) {
+    proxy::ServiceTables service;
+    const auto add = [&](const char* address, std::uint32_t weight) {
+        proxy::VirtualServer& server =
+            service.virtual_servers[{net::Protocol::Tcp, {ip(address), 80}}];
+        server.real_servers[{ip("10.244.0.5"), 8080}] = weight;
+    };
+    add("192.0.2.1", 1);
+    add("192.0.2.2", 1);  // the kernel has it
+    add("192.0.2.3", 0);  // nowhere to send to here
+    add("10.96.0.1", 1);  // no address of ours to announce
+    proxy::Tables tables;
+    tables.services[{"default", "web"}] =
+        std::make_shared<const proxy::ServiceTables>(std::move(service));
+    speaker_plan::Announcements plan;
+    for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
+        plan.addresses[ip(address)];
+    }
+
+    EXPECT_THAT(
+        unservable(tables, {ip("192.0.2.2")}, plan),
+        ElementsAre(speaker_plan::address_fingerprint(ip("192.0.2.1")))
+    );
 }
 
 TEST(ViewTest, GossipsWithTheOtherPodsOfOneFamily) {
@@ -127,7 +263,10 @@ TEST(ViewTest, GossipsWithTheOtherPodsOfOneFamily) {
     add("other", {ip("2001:db8::12"), ip("192.0.2.12")});
     add("pending", {});
 
-    EXPECT_THAT(gossip_peers(pods, ip("192.0.2.11")), ElementsAre(ip("192.0.2.12")));
+    EXPECT_THAT(
+        gossip_peers(pods, ip("192.0.2.11"), 7946),
+        ElementsAre(net::Endpoint{ip("192.0.2.12"), 7946})
+    );
 }
 
 }  // namespace

@@ -23,16 +23,20 @@ protected:
         config.gossip.emplace();
         config.gossip->name = "n1";
         config.gossip->address = {address, 0};
-        config.gossip->meta = encode(NodeMeta{});
         config.gossip->timing = gossip::timing(gossip::Profile::Lan);
         return config;
     }
 
     WireSide::Callbacks callbacks() {
         WireSide::Callbacks callbacks;
-        callbacks.on_members = [this](const WireSide::Members& members) {
-            members_ = members;
+        callbacks.on_sight = [this](const WireSide::SightRef& sight) {
+            sight_ = sight;
             changed_.notify();
+        };
+        callbacks.on_yielded = [] {
+        };
+        callbacks.on_failed = [this](const Error& error) {
+            errors_.push_back(to_string(error));
         };
         callbacks.on_conflict = [](const l2::Conflict&) {
         };
@@ -52,7 +56,7 @@ protected:
 
     asio::io_context ioc_{1};
     rt::Signal changed_{ioc_.get_executor()};
-    WireSide::Members members_;
+    WireSide::SightRef sight_;
     std::vector<std::string> errors_;
 };
 
@@ -65,32 +69,41 @@ TEST_F(WireSideTest, AGossipAddressThatIsNotOursIsRefusedInOneLine) {
 
 TEST_F(WireSideTest, ReadinessIsSeenInTheNodesOwnList) {
     const auto loopback = net::IpAddress::parse("127.0.0.1").value();
-    auto wire = WireSide::start(ioc_.get_executor(), gossip_on(loopback), callbacks());
+    WireConfig config = gossip_on(loopback);
+    config.ring.emplace();
+    config.ring->epoch = 42;
+    auto wire = WireSide::start(ioc_.get_executor(), std::move(config), callbacks());
     ASSERT_TRUE(wire.has_value()) << to_string(wire.error());
+    NodeMeta ready;
+    ready.ready = true;
     const auto story = [&]() -> awaitable<void> {
-        (*wire)->set_ready(true);
+        (*wire)->set_meta(ready);
         co_await changed_.wait();
-        co_await (*wire)->stop();
+        co_await (*wire)->stop(Duration::zero());
     };
     run(story());
-    ASSERT_TRUE(members_);
-    ASSERT_EQ(members_->size(), 1U);
-    const auto meta = decode_node_meta(members_->front().meta);
+    ASSERT_TRUE(sight_);
+    ASSERT_EQ(sight_->members.size(), 1U);
+    const auto meta = decode_node_meta(sight_->members.front().meta);
     ASSERT_TRUE(meta.has_value());
     EXPECT_TRUE(meta->ready);
+    ASSERT_TRUE(meta->ring.has_value());
+    EXPECT_NE(meta->ring->port, 0);
+    EXPECT_EQ(meta->ring->epoch, 42U);
     EXPECT_THAT(errors_, testing::IsEmpty());
 }
 
 TEST_F(WireSideTest, WithoutGossipItStartsCountsNothingAndStops) {
     auto wire = WireSide::start(ioc_.get_executor(), WireConfig(), callbacks());
     ASSERT_TRUE(wire.has_value());
-    WireSide::Counters counters;
+    WireCounters counters;
     const auto story = [&]() -> awaitable<void> {
         counters = co_await (*wire)->counters();
-        co_await (*wire)->stop();
+        co_await (*wire)->stop(Duration::zero());
     };
     run(story());
-    EXPECT_TRUE(counters.empty());
+    EXPECT_TRUE(counters.addresses.empty());
+    EXPECT_FALSE(counters.gossip.has_value());
 }
 
 }  // namespace

@@ -1,0 +1,84 @@
+#include "common/rt/sleep.hpp"
+#include "speaker/app/speaker.hpp"
+#include "speaker/app/view.hpp"
+
+#include <chrono>
+
+// What this node says of itself to the others. Its own election reads the same words back from
+// gossip, so that all nodes decide from one set of facts.
+namespace steelyard::speaker {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kDrainAnnotation = "steelyard.io/drain";
+// At most ten updates a second: each one goes to every member.
+constexpr Duration kMetaPace = 100ms;
+
+}  // namespace
+
+awaitable<void> Speaker::meta_loop() {
+    for (;;) {
+        co_await tell_.wait();
+        tell_meta();
+        co_await rt::sleep_for(kMetaPace);
+    }
+}
+
+void Speaker::tell_meta() {
+    NodeMeta meta = own_meta();
+    if (meta != told_) {
+        told_ = meta;
+        wire_->set_meta(std::move(meta));
+    }
+}
+
+NodeMeta Speaker::own_meta() const {
+    NodeMeta meta;
+    meta.ready = ready_;
+    meta.draining = drains();
+    meta.settling = settling_;
+    meta.interfaces = told_interfaces(links_.snapshot(), l2::NameExclusions::standard());
+    meta.unservable = unservable_;
+    return meta;
+}
+
+// Told to leave, by SIGTERM or by hand; or the kernel takes nothing any more, for so long that the
+// audit has failed too.
+bool Speaker::drains() const {
+    if (leaving_) {
+        return true;
+    }
+    if (failing_since_ && std::chrono::steady_clock::now() - *failing_since_ > kAuditInterval) {
+        return true;
+    }
+    const auto node = watches_.nodes().find(kube::ObjectKey{"", options_.node_name});
+    if (node == watches_.nodes().end()) {
+        return false;
+    }
+    const auto& annotations = node->second->meta.annotations;
+    const auto drain = annotations.find(kDrainAnnotation);
+    return drain != annotations.end() && drain->second == "true";
+}
+
+// For a while after it is back, this node takes only what nobody else can have: what comes back
+// and fails again moves nothing.
+void Speaker::begin_settling() {
+    ++settlings_;
+    settling_ = options_.failback_delay > Duration::zero();
+    tell_.notify();
+    if (settling_) {
+        tasks_.spawn("settle", end_settling(settlings_));
+    }
+}
+
+awaitable<void> Speaker::end_settling(std::uint64_t mine) {
+    co_await rt::sleep_for(options_.failback_delay);
+    if (mine == settlings_) {
+        settling_ = false;
+        tell_.notify();
+    }
+}
+
+}  // namespace steelyard::speaker

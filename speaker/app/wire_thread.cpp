@@ -1,0 +1,279 @@
+#include "speaker/app/wire_thread.hpp"
+
+#include "common/rt/sleep.hpp"
+#include "speaker/app/view.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace steelyard::speaker {
+namespace {
+
+Instant now() {
+    return std::chrono::steady_clock::now();
+}
+
+}  // namespace
+
+WireSide::Thread::Thread(
+    const asio::any_io_executor& control,
+    std::uint64_t seed,
+    l2::AnnouncerOptions announcer,
+    Callbacks callbacks
+)
+    : control_(control),
+      callbacks_(std::make_shared<const Callbacks>(std::move(callbacks))),
+      announcer_(announcer),
+      rng_(seed),
+      tasks_(ioc_.get_executor(), [this](const std::string& name, const std::exception_ptr& error) {
+          if (error) {
+              fail(make_error(Errc::Internal, name + ": " + rt::describe(error)));
+          }
+      }) {}
+
+Result<> WireSide::Thread::open_gossip(gossip::Config config) {
+    io::GossipDriver::Options options;
+    options.bind = config.address.address;
+    options.config = std::move(config);
+    options.config.meta = encode_meta();
+    options.seed = rng_.next();
+    io::GossipDriver::Handlers handlers;
+    handlers.changed = [this](const gossip::Changed& change, const io::Members& members) {
+        on_gossip(change, members);
+    };
+    handlers.refused = [this](const std::string& why) {
+        refused("gossip", why);
+    };
+    handlers.failed = [this](const std::string& why) {
+        fail(make_error(Errc::Internal, "gossip: " + why));
+    };
+    auto driver =
+        io::GossipDriver::create(ioc_.get_executor(), std::move(options), std::move(handlers));
+    if (!driver) {
+        return driver.error();
+    }
+    gossip_ = std::move(*driver);
+    return {};
+}
+
+Result<> WireSide::Thread::open_ring(
+    const WireConfig::Ring& config, std::string name, gossip_wire::KeyRing keys
+) {
+    SY_CHECK(gossip_ != nullptr, "the ring's peers come from gossip");
+    io::RingDriver::Options options;
+    options.config.name = std::move(name);
+    options.config.epoch = config.epoch;
+    options.config.keys = std::move(keys);
+    options.config.interval = config.interval;
+    options.bind = gossip_->address().address;
+    options.port = config.port;
+    options.seed = rng_.next();
+    io::RingDriver::Handlers handlers;
+    handlers.changed = [this](const io::RingDriver::Names& unreachable) {
+        on_verdicts(unreachable);
+    };
+    handlers.lease = [this](Instant until) {
+        packets_->set_lease(until);
+    };
+    handlers.refused = [this](const std::string& why) {
+        refused("watch ring", why);
+    };
+    auto driver =
+        io::RingDriver::create(ioc_.get_executor(), std::move(options), std::move(handlers));
+    if (!driver) {
+        return driver.error();
+    }
+    ring_ = std::move(*driver);
+    meta_.ring = NodeMeta::Ring{ring_->address().port, config.epoch};
+    return gossip_->update_meta(encode_meta());
+}
+
+void WireSide::Thread::start() {
+    io_l2::PacketDriverOptions options;
+    options.announcer = announcer_;
+    packets_.emplace(ioc_.get_executor(), options, rng_, packet_callbacks());
+    if (gossip_) {
+        gossip_->start();
+    }
+    if (ring_) {
+        ring_->start();
+    }
+    thread_ = std::thread([this] { ioc_.run(); });
+}
+
+wire::Bytes WireSide::Thread::encode_meta() const {
+    return encode(meta_);
+}
+
+void WireSide::Thread::on_gossip(const gossip::Changed& change, const io::Members& /*members*/) {
+    if (change.kind == gossip::Changed::Kind::Failed) {
+        failed_.insert(change.member.name);
+    } else if (change.kind == gossip::Changed::Kind::Left) {
+        failed_.erase(change.member.name);
+    } else if (change.kind == gossip::Changed::Kind::Joined && failed_.erase(change.member.name) != 0) {
+        // A partition may have healed, and both sides have announced the same addresses.
+        packets_->announce_again();
+    }
+    follow_members();
+    tell();
+}
+
+void WireSide::Thread::on_verdicts(const io::RingDriver::Names& unreachable) {
+    const bool lost = std::any_of(unreachable.begin(), unreachable.end(), [&](const auto& name) {
+        return !unreachable_.contains(name);
+    });
+    const bool back = std::any_of(unreachable_.begin(), unreachable_.end(), [&](const auto& name) {
+        return !unreachable.contains(name);
+    });
+    unreachable_ = unreachable;
+    if (lost) {
+        verdict_ = now();
+    }
+    tell();
+    if (back) {
+        packets_->announce_again();  // whoever was cut off may have announced the same
+    }
+}
+
+// Also after a change of our own meta, which is no Change: the plan reads what this node says of
+// itself from the members too.
+void WireSide::Thread::tell() {
+    const auto sight = std::make_shared<Sight>();
+    sight->members = *gossip_->members();
+    sight->unreachable = unreachable_;
+    sight->verdict = verdict_;
+    asio::post(control_, [callbacks = callbacks_, seen = SightRef(sight)] {
+        callbacks->on_sight(seen);
+    });
+}
+
+void WireSide::Thread::follow_members() {
+    if (!ring_) {
+        return;
+    }
+    auto peers = ring_peers(*gossip_->members(), ring_->core().config().name);
+    if (peers != ring_peers_) {
+        ring_peers_ = std::move(peers);
+        ring_->set_peers(ring_peers_);
+    }
+}
+
+void WireSide::Thread::set_peers(const std::vector<net::Endpoint>& peers) {
+    if (gossip_) {
+        gossip_->set_peers(peers);
+    }
+}
+
+void WireSide::Thread::set_meta(NodeMeta meta) {
+    meta.ring = meta_.ring;
+    meta_ = std::move(meta);
+    if (!gossip_) {
+        return;
+    }
+    const auto updated = gossip_->update_meta(encode_meta());
+    if (!updated) {
+        report(updated.error());
+    }
+    tell();
+}
+
+void WireSide::Thread::set_keys(const gossip_wire::KeyRing& keys) {
+    if (!gossip_) {
+        return;
+    }
+    const auto set = gossip_->set_keys(keys);
+    if (!set) {
+        report(set.error());
+        return;
+    }
+    if (ring_) {
+        ring_->set_keys(keys);
+    }
+}
+
+WireCounters WireSide::Thread::counters() const {
+    WireCounters counters;
+    counters.addresses = packets_->counters();
+    counters.drops = packets_->drops();
+    if (gossip_) {
+        counters.gossip = gossip_->counters();
+        counters.health_score = gossip_->health_score();
+    }
+    if (ring_) {
+        counters.ring = ring_->counters();
+    }
+    return counters;
+}
+
+// Limited on this thread: a flood of bad packets must not queue up on the other.
+void WireSide::Thread::refused(const std::string& who, const std::string& why) {
+    if (const auto held_back = refused_.admit(now())) {
+        const std::string more =
+            *held_back == 0 ? "" : " (and " + std::to_string(*held_back) + " before it)";
+        report(make_error(Errc::Invalid, who + ": " + why + more));
+    }
+}
+
+void WireSide::Thread::report(const Error& error) {
+    asio::post(control_, [callbacks = callbacks_, error] { callbacks->on_error(error); });
+}
+
+void WireSide::Thread::fail(const Error& error) {
+    asio::post(control_, [callbacks = callbacks_, error] { callbacks->on_failed(error); });
+}
+
+io_l2::PacketDriverCallbacks WireSide::Thread::packet_callbacks() {
+    io_l2::PacketDriverCallbacks callbacks;
+    callbacks.on_error = [this](const Error& error) {
+        report(error);
+    };
+    callbacks.on_failed = [this](const Error& error) {
+        fail(error);
+    };
+    callbacks.on_yielded = [this] {
+        asio::post(control_, [callbacks = callbacks_] { callbacks->on_yielded(); });
+    };
+    callbacks.on_conflict = [this](const l2::Conflict& conflict) {
+        asio::post(control_, [callbacks = callbacks_, conflict] {
+            callbacks->on_conflict(conflict);
+        });
+    };
+    return callbacks;
+}
+
+awaitable<void> WireSide::Thread::stop(Duration last_answers) {
+    // Shared with the wire thread, which may outlive a cancelled wait.
+    const auto stopped = std::make_shared<rt::Signal>(control_);
+    post([stopped, last_answers](Thread& self) {
+        self.tasks_.spawn("stop", self.shut_down(last_answers, stopped));
+    });
+    co_await stopped->wait();
+    thread_.join();
+}
+
+// The others hear that we go before we fall silent, so they announce while we still answer. The
+// ring is left last: from then on our lease is not extended any more.
+awaitable<void> WireSide::Thread::shut_down(
+    Duration last_answers, std::shared_ptr<rt::Signal> stopped
+) {
+    if (gossip_) {
+        co_await gossip_->leave();
+        if (last_answers > Duration::zero()) {
+            co_await rt::sleep_for(last_answers);
+        }
+    }
+    if (ring_) {
+        ring_->leave();
+    }
+    co_await packets_->stop();
+    if (ring_) {
+        co_await ring_->stop();
+    }
+    if (gossip_) {
+        co_await gossip_->stop();
+    }
+    work_.reset();
+    asio::post(control_, [stopped] { stopped->notify(); });
+}
+
+}  // namespace steelyard::speaker
