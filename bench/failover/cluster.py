@@ -3,7 +3,6 @@
 import base64
 import os
 import shutil
-import tempfile
 import time
 from pathlib import Path
 
@@ -44,7 +43,7 @@ class Cluster:
         self.home = {}  # address -> owner when all nodes are there
 
     def __enter__(self):
-        self.state = Path(tempfile.mkdtemp(prefix="steelyard-failover-"))
+        self.state = network.state_folder()
         try:
             self._up()
         except BaseException:

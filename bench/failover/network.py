@@ -10,7 +10,10 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 LAN = "10.200"
 MANAGEMENT = "10.201"
@@ -57,12 +60,27 @@ def _sysctl(path, value):
         setting.write(str(value))
 
 
+def _is_gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def state_folder():
+    """A folder for this process's files, made now."""
+    return Path(tempfile.mkdtemp(prefix=f"syfo{os.getpid()}-"))
+
+
 def remove_leftovers():
-    """Deletes the namespaces of benchmark processes that are gone."""
-    for line in _ip("netns", "list").splitlines():
-        name = line.split()[0]
-        if (match := _NAMES.match(name)) and not os.path.exists(f"/proc/{match.group(1)}"):
-            _ip("netns", "del", name)
+    """Deletes namespaces and folders of benchmark processes that are gone."""
+    def left(names):
+        return [name for name in names if (match := _NAMES.match(name)) and _is_gone(match.group(1))]
+    for name in left(line.split()[0] for line in _ip("netns", "list").splitlines()):
+        _ip("netns", "del", name)
+    for name in left(os.listdir(tempfile.gettempdir())):
+        shutil.rmtree(Path(tempfile.gettempdir()) / name, ignore_errors=True)
 
 
 class Machine:
