@@ -1,4 +1,4 @@
-#include "speaker/plan/plan.hpp"
+#include "speaker/plan/plan_test_support.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,123 +13,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-net::IpAddress ip(std::string_view text) {
-    return net::IpAddress::parse(text).value();
-}
-
-// Three nodes, one pool, one advertisement, one Service with an endpoint on each node.
-class PlanTest : public testing::Test {
-protected:
-    PlanTest() {
-        snapshot_.node_name = "a";
-        snapshot_.members.emplace();
-        for (const char* name : {"a", "b", "c"}) {
-            add_node(name);
-            MemberView view;
-            view.name = name;
-            view.ready = view.steelyard_capable = true;
-            snapshot_.members->push_back(std::move(view));
-        }
-        snapshot_.interfaces = {{"eth1", true, true}, {"eth0", true, true}};
-        config_.pools.push_back(pool("lan", "192.0.2.0/24"));
-        config_.pools.push_back(pool("lan6", "2001:db8::/64"));
-        config_.l2_advertisements.push_back(advertisement("everything"));
-        add_service("web", {"192.0.2.10"});
-        add_slice("web", {"a", "b", "c"});
-    }
-
-    static config::Pool pool(std::string name, std::string_view range) {
-        config::Pool pool;
-        pool.name = std::move(name);
-        pool.ranges.push_back(net::Range::parse(range).value());
-        return pool;
-    }
-    static config::L2Advertisement advertisement(std::string name) {
-        config::L2Advertisement advertisement;
-        advertisement.name = std::move(name);
-        advertisement.pools = {"lan", "lan6"};
-        return advertisement;
-    }
-    static kube::LabelSelector selector(std::string key, std::string value) {
-        kube::LabelSelector out;
-        out.match_labels.emplace(std::move(key), std::move(value));
-        return out;
-    }
-
-    kube::Node& add_node(const std::string& name) {
-        auto node = std::make_shared<kube::Node>();
-        node->meta.key.name = name;
-        node->meta.labels["name"] = name;
-        snapshot_.nodes[node->meta.key] = node;
-        return *node;
-    }
-    kube::Service& add_service(const std::string& name, const std::vector<const char*>& addresses) {
-        auto service = std::make_shared<kube::Service>();
-        service->meta.key = {"default", name};
-        service->meta.labels["app"] = name;
-        service->type = kube::ServiceType::LoadBalancer;
-        for (const char* address : addresses) {
-            service->ingress.push_back({ip(address), "", ""});
-        }
-        snapshot_.services[service->meta.key] = service;
-        return *service;
-    }
-    kube::EndpointSlice& add_slice(
-        const std::string& service,
-        const std::vector<std::string>& nodes,
-        net::Family family = net::Family::V4
-    ) {
-        auto slice = std::make_shared<kube::EndpointSlice>();
-        slice->meta.key = {"default", service + (family == net::Family::V4 ? "-4" : "-6")};
-        slice->service = service;
-        slice->family = family;
-        for (const std::string& node : nodes) {
-            kube::SliceEndpoint endpoint;
-            endpoint.addresses = {ip(family == net::Family::V4 ? "10.1.0.1" : "fd00::1")};
-            endpoint.node_name = node;
-            slice->endpoints.push_back(endpoint);
-        }
-        snapshot_.slices[slice->meta.key] = slice;
-        return *slice;
-    }
-    MemberView& member(std::string_view name) {
-        for (MemberView& candidate : *snapshot_.members) {
-            if (candidate.name == name) {
-                return candidate;
-            }
-        }
-        throw std::logic_error("no such member");
-    }
-
-    Announcements planned() {
-        snapshot_.config = std::make_shared<const config::Config>(config_);
-        return plan(snapshot_);
-    }
-    // The plan of the node that owns the address, so that a test need not know the hash.
-    AddressPlan seen_by_owner(std::string_view address = "192.0.2.10") {
-        const auto owner = planned().addresses.at(ip(address)).owner;
-        if (owner) {
-            snapshot_.node_name = *owner;
-        }
-        return planned().addresses.at(ip(address));
-    }
-    std::optional<std::string> owner_of(std::string_view address = "192.0.2.10") {
-        return planned().addresses.at(ip(address)).owner;
-    }
-    // Every other member has left, so the named one owns what it may.
-    void remove_everyone_but(std::string_view keep) {
-        for (MemberView& candidate : *snapshot_.members) {
-            candidate.state = candidate.name == keep ? candidate.state : MemberState::Left;
-        }
-    }
-    WhyNot silence(const std::string& service = "web") {
-        return planned().silent.at({"default", service}).why_not;
-    }
-
-    Snapshot snapshot_;
-    config::Config config_;
-};
 
 TEST_F(PlanTest, TheOwnerAnnouncesOnEveryUsableInterface) {
     const AddressPlan mine = seen_by_owner();
@@ -431,74 +314,10 @@ TEST_F(PlanTest, AnOwnerAnnouncesOnlyWhatItsKernelForwards) {
     EXPECT_TRUE(seen_by_owner().announced_here);
 }
 
-TEST_F(PlanTest, ASharedAddressHasOneOwnerForAllItsServices) {
-    add_service("dns", {"192.0.2.10"});
-    add_slice("dns", {"b"});
-
-    const AddressPlan shared = planned().addresses.at(ip("192.0.2.10"));
-
-    EXPECT_THAT(shared.services, SizeIs(2));
-    EXPECT_TRUE(shared.owner);
-}
-
-TEST_F(PlanTest, ASharedAddressIsAnnouncedWhileOneOfItsServicesHasEndpoints) {
-    add_service("dns", {"192.0.2.10"});
-    EXPECT_TRUE(owner_of());
-}
-
 TEST_F(PlanTest, HostnamesInTheStatusAreIgnored) {
     kube::Service& service = add_service("web", {"192.0.2.10"});
     service.ingress.insert(service.ingress.begin(), {std::nullopt, "lb.example", ""});
     EXPECT_THAT(planned().addresses, SizeIs(1));
-}
-
-TEST_F(PlanTest, AnnouncingIsToldOnce) {
-    const Announcements none;
-    (void)seen_by_owner();
-    const Announcements now = planned();
-
-    const auto events = events_between(snapshot_.node_name, none, now);
-
-    ASSERT_THAT(events, SizeIs(1));
-    EXPECT_EQ(events[0].reason, "nodeAssigned");
-    EXPECT_EQ(
-        events[0].message,
-        "announcing from node \"" + snapshot_.node_name + "\" with protocol \"layer2\""
-    );
-    EXPECT_FALSE(events[0].warning);
-    EXPECT_THAT(events_between(snapshot_.node_name, now, now), IsEmpty());
-    EXPECT_THAT(events_between(snapshot_.node_name, now, none), IsEmpty());
-}
-
-TEST_F(PlanTest, AMissingInterfaceIsToldOnceAsAWarning) {
-    config_.l2_advertisements[0].interfaces = {"eth7"};
-    (void)seen_by_owner();
-    const Announcements now = planned();
-
-    const auto events = events_between(snapshot_.node_name, {}, now);
-
-    ASSERT_THAT(events, SizeIs(1));
-    EXPECT_EQ(events[0].reason, "announceFailed");
-    EXPECT_TRUE(events[0].warning);
-    EXPECT_THAT(events_between(snapshot_.node_name, now, now), IsEmpty());
-}
-
-TEST_F(PlanTest, AMissingAdvertisementIsToldOnceAsAWarning) {
-    config_.l2_advertisements.clear();
-    const Announcements now = planned();
-
-    const auto events = events_between(snapshot_.node_name, {}, now);
-
-    ASSERT_THAT(events, SizeIs(1));
-    EXPECT_EQ(events[0].reason, "announceFailed");
-    EXPECT_EQ(events[0].message.find("no node announces it: "), 0U);
-    EXPECT_TRUE(events[0].warning);
-    EXPECT_THAT(events_between(snapshot_.node_name, now, now), IsEmpty());
-}
-
-TEST_F(PlanTest, MissingEndpointsAreNobodysMistake) {
-    snapshot_.slices.clear();
-    EXPECT_THAT(events_between(snapshot_.node_name, {}, planned()), IsEmpty());
 }
 
 }  // namespace

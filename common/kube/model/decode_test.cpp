@@ -207,5 +207,29 @@ TEST(DecodeMetallbTest, PoolsAndAdvertisementsStayAsWritten) {
     );
 }
 
+TEST(DecodeMetallbTest, TheStatusOfALayer2ServiceNamesNodeServiceAndOwner) {
+    const auto status = decode_service_l2_status(json(R"({"metadata":{"name":"l2-x",
+        "namespace":"m","labels":{"metallb.io/node":"n"},"ownerReferences":[
+        {"kind":"Job","name":"j","uid":"0"},{"kind":"Pod","name":"speaker-1","uid":"u"}]},
+        "status":{"node":"n","serviceName":"s","serviceNamespace":"d",
+        "interfaces":[{"name":"eth0"}],"conflicts":[{"ip":"192.0.2.1","mac":"02:00:00:00:00:0a"}]}})"
+    ));
+    ASSERT_TRUE(status) << to_string(status.error());
+    EXPECT_EQ(status->owner, (ServiceL2Status::Owner{"speaker-1", "u"}));
+    EXPECT_EQ(status->node, "n");
+    EXPECT_EQ(status->service, (ObjectKey{"d", "s"}));
+    EXPECT_THAT(status->interfaces, ElementsAre("eth0"));
+    EXPECT_THAT(
+        status->conflicts, ElementsAre(ServiceL2Status::Conflict{"192.0.2.1", "02:00:00:00:00:0a"})
+    );
+}
+
+TEST(DecodeMetallbTest, ALayer2StatusThatIsNotWrittenYetIsEmpty) {
+    const auto status = decode_service_l2_status(json(R"({"metadata":{"name":"l2-x"}})"));
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->node, "");
+    EXPECT_FALSE(status->owner);
+}
+
 }  // namespace
 }  // namespace steelyard::kube

@@ -157,5 +157,44 @@ TEST(EncodeTest, AnAnnotationIsSetOrRemoved) {
     );
 }
 
+ServiceL2Status layer2_status() {
+    ServiceL2Status status;
+    status.meta.key = {"metallb-system", "l2-x"};
+    status.meta.labels["metallb.io/node"] = "n";
+    status.owner = {"speaker-1", "uid-1"};
+    status.node = "n";
+    status.service = {"default", "web"};
+    status.interfaces = {"eth0"};
+    status.conflicts = {{"192.0.2.1", "02:00:00:00:00:0a"}};
+    return status;
+}
+
+TEST(ServiceL2StatusTest, ObjectAndPatchesTogetherReadBackTheSame) {
+    const ServiceL2Status status = layer2_status();
+    nlohmann::json object = encode_service_l2_status(status);
+    EXPECT_EQ(object["apiVersion"], "metallb.io/v1beta1");
+    EXPECT_EQ(object["kind"], "ServiceL2Status");
+    EXPECT_FALSE(object.contains("status"));
+
+    object.merge_patch(service_l2_status_patch(status));
+
+    EXPECT_EQ(decode_service_l2_status(object).value(), status);
+}
+
+TEST(ServiceL2StatusTest, PatchesClearWhatIsGone) {
+    nlohmann::json object = encode_service_l2_status(layer2_status());
+    object.merge_patch(service_l2_status_patch(layer2_status()));
+    ServiceL2Status next = layer2_status();
+    next.interfaces.clear();
+    next.conflicts.clear();
+    next.owner = {"speaker-2", "uid-2"};
+
+    object.merge_patch(service_l2_status_patch(next));
+    object.merge_patch(service_l2_status_meta_patch(next));
+
+    EXPECT_EQ(decode_service_l2_status(object).value(), next);
+    EXPECT_FALSE(object["status"].contains("interfaces"));
+}
+
 }  // namespace
 }  // namespace steelyard::kube

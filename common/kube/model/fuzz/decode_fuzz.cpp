@@ -42,5 +42,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check<steelyard::kube::Namespace>(object);
     check<steelyard::kube::IpAddressPool>(object);
     check<steelyard::kube::L2Advertisement>(object);
+    check<steelyard::kube::ServiceL2Status>(object);
     return 0;
 }
