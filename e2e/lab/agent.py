@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
+import neighbours  # noqa: E402
 import processes  # noqa: E402
 import topology as shape  # noqa: E402
 from api import Api, ApiError  # noqa: E402
@@ -66,7 +67,8 @@ class Agent:
         self.controllers = None
         self.api_server = None
         operations = {name: getattr(self, f"operation_{name}")
-                      for name in ("kill", "restore", "partition", "heal", "status")}
+                      for name in ("kill", "restore", "partition", "heal", "status", "cable", "api", "ask", "claim")}
+        self.api = None
         line = os.open(LINE, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(line, termios.TCSANOW)
         self.mux = Mux(line, operations, self.command)
@@ -91,9 +93,9 @@ class Agent:
         if not self.settings["cluster"]:
             return
         self.progress("API server")
-        api = await self.start_api_server()
+        self.api = await self.start_api_server()
         self.progress("nodes: " + ", ".join(node.name for node in self.topology.nodes))
-        await self.start_cluster(api)
+        await self.start_cluster(self.api)
 
     def progress(self, text):
         """One line for whoever waits for the lab."""
@@ -196,6 +198,28 @@ class Agent:
     async def operation_heal(self):
         """All do again."""
         await self.machines.heal()
+
+    async def operation_cable(self, node, interface, plugged):
+        """A cable is plugged in or out."""
+        await self.machines.set_cable(node, interface, plugged)
+
+    async def operation_api(self, method, path, body=None, content_type="application/json"):
+        """A request to the API server: its HTTP status and body as JSON, in bytes."""
+        try:
+            code, value = 200, await self.api.request(method, path, body, content_type)
+        except ApiError as error:
+            code, value = error.code, {"message": str(error)}
+        return json.dumps({"code": code, "body": value}).encode()
+
+    async def operation_ask(self, machine, interface, address, seconds, **options):
+        """Who answers for an address: ARP or NDP from a machine on the LAN; see neighbours.py."""
+        host = next(host for host in (*self.topology.hosts, *self.topology.nodes) if host.name == machine)
+        own = str(host.address6) if ":" in address else str(host.address)
+        return await neighbours.ask(machine, interface, address, own, seconds, **options)
+
+    async def operation_claim(self, machine, interface, address):
+        """A machine says falsely that an address is its own."""
+        neighbours.claim(machine, interface, address)
 
     async def operation_status(self):
         """What is on."""

@@ -42,19 +42,22 @@ def is_up(state):
 
 
 def call(state, operation, on_line=None, **arguments):
-    """One request with a JSON answer; raises LabError with the agent's message when it failed."""
+    """One request; returns its JSON answer, or the bytes that came before an empty one. Raises LabError with the
+    agent's message when it failed."""
     with connect(state) as link:
         link.sendall(frames.encode_json(frames.OPEN, 1, {"op": operation, **arguments}))
-        decoder = frames.Decoder()
+        decoder, stream = frames.Decoder(), bytearray()
         while data := link.recv(65536):
             for kind, _, payload in decoder.feed(data):
                 if kind == frames.STDOUT and on_line:
                     on_line(payload.decode().rstrip("\n"))
+                elif kind == frames.STDOUT:
+                    stream += payload
                 if kind == frames.EXIT:
                     answer = json.loads(payload)
                     if "error" in answer:
                         raise uml.LabError(answer["error"])
-                    return answer.get("result")
+                    return bytes(stream) if stream else answer.get("result")
     if operation == "down":
         return None
     raise uml.LabError("the lab ended")

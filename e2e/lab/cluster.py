@@ -5,9 +5,10 @@
         c.apply(SOME_YAML)
         c.wait_for("an address", lambda: c.external_ip("web"))
 
-Everything goes through what a person would use: kubectl, curl, arping, ipvsadm, ipset, ip. Waiting is always
-polling with a deadline. When the block ends by an exception, logs and kernel state are saved to
-build/lab-failures/NAME and the folder is printed.
+What a story is about goes through what a person would use: kubectl, curl, arping, ipvsadm, ipset, ip. A kubectl
+takes more than a second in the guest, so looking things up and changing many objects (read, items, put, patch,
+delete) are requests of the lab's own to the API server. Waiting is always polling with a deadline. When the
+block ends by an exception, logs and kernel state are saved to build/lab-failures/NAME and the folder is printed.
 """
 
 import json
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import client
 import labctl
@@ -41,6 +43,22 @@ kind: ConfigMap
 metadata: {{name: kubernetes-services-endpoint, namespace: metallb-system}}
 data: {{KUBERNETES_SERVICE_HOST: "{address}", KUBERNETES_SERVICE_PORT: "6443"}}
 """
+
+# kind -> where its objects are in the API, with the namespace of those that have one.
+PATHS = {
+    "Service": ("/api/v1", "services", "default"),
+    "Pod": ("/api/v1", "pods", "default"),
+    "Event": ("/api/v1", "events", "default"),
+    "Node": ("/api/v1", "nodes", None),
+    "Namespace": ("/api/v1", "namespaces", None),
+    "Deployment": ("/apis/apps/v1", "deployments", "default"),
+    "DaemonSet": ("/apis/apps/v1", "daemonsets", "default"),
+    "IPAddressPool": ("/apis/metallb.io/v1beta1", "ipaddresspools", NAMESPACE),
+    "L2Advertisement": ("/apis/metallb.io/v1beta1", "l2advertisements", NAMESPACE),
+    "ServiceL2Status": ("/apis/metallb.io/v1beta1", "servicel2statuses", NAMESPACE),
+}
+MERGE_PATCH = "application/merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 
 class ScenarioFailed(AssertionError):
@@ -138,6 +156,52 @@ class Cluster:
         """kubectl on the client."""
         return self.run(topology.CLIENT, "kubectl", *arguments, text=text, timeout=timeout)
 
+    # --- the API without kubectl
+
+    @staticmethod
+    def path(kind, name="", namespace=None):
+        """The API path of an object or (no name) of all of its kind in its namespace."""
+        base, plural, home = PATHS[kind]
+        middle = f"/namespaces/{namespace or home}" if home else ""
+        return f"{base}{middle}/{plural}" + (f"/{name}" if name else "")
+
+    def api(self, method, path, body=None, content_type="application/json"):
+        """A request as the cluster's administrator; the answer, or None for 404; fails on another refusal."""
+        answer = json.loads(client.call(self.state, "api", method=method, path=path, body=body,
+                                        content_type=content_type))
+        if answer["code"] == 404:
+            return None
+        expect(answer["code"] < 400, f"{method} {path}: {answer['body'].get('message')}")
+        return answer["body"]
+
+    def put(self, *objects):
+        """Server-side apply of objects as dictionaries."""
+        for item in objects:
+            meta = item["metadata"]
+            path = self.path(item["kind"], meta["name"], meta.get("namespace"))
+            done = self.api("PATCH", f"{path}?fieldManager=scenario&force=true", item, APPLY_PATCH)
+            expect(done is not None, f"PATCH {path}: not found")
+
+    def patch(self, kind, name, body, namespace=None, status=False):
+        """A merge patch."""
+        path = self.path(kind, name, namespace) + ("/status" if status else "")
+        expect(self.api("PATCH", path, body, MERGE_PATCH) is not None, f"PATCH {path}: not found")
+
+    def delete(self, kind, *names, namespace=None):
+        """Deletes objects that exist."""
+        for name in names:
+            path = self.path(kind, name, namespace)
+            expect(self.api("DELETE", path) is not None, f"DELETE {path}: not found")
+
+    def read(self, kind, name, namespace=None):
+        """One object, or None."""
+        return self.api("GET", self.path(kind, name, namespace))
+
+    def items(self, kind, namespace=None, selector=""):
+        """All objects of a kind in its namespace, or those with the labels."""
+        query = f"?labelSelector={quote(selector)}" if selector else ""
+        return self.api("GET", self.path(kind, namespace=namespace) + query)["items"]
+
     def get(self, *arguments):
         """`kubectl get ... -o json`, decoded; None when there is no such object."""
         status, out, err = self.try_run(topology.CLIENT, "kubectl", "get", *arguments, "-o", "json")
@@ -173,38 +237,74 @@ class Cluster:
         """Namespace and the API server's address."""
         self.apply(PREPARATION.format(address=self.topology.host(topology.CONTROL_PLANE).address))
 
-    def install(self):
-        """CRDs and Steelyard, as its README says; returns when every pod is ready."""
-        self.prepare()
-        self.kubectl("apply", "-f", "crds/")
-        self.kubectl("apply", "-f", "manifests/steelyard.yaml")
+    def install(self, options=()):
+        """CRDs and Steelyard, as its README says, with more options for the speakers; returns when every pod is
+        ready."""
+        manifest = (self.source / "manifests/steelyard.yaml").read_text(encoding="utf-8")
+        place = "        - --log-level=info\n        - --proxy-mode=full\n"
+        expect(manifest.count(place) == 1, "manifests/steelyard.yaml: the speaker's options are not where they were")
+        manifest = manifest.replace(place, place + "".join(f"        - {word}\n" for word in options))
+        preparation = PREPARATION.format(address=self.topology.host(topology.CONTROL_PLANE).address)
+        self.kubectl("apply", "-f", "crds/", "-f", "-", text=preparation + "---\n" + manifest)
         self.wait_installed()
 
     def wait_installed(self, seconds=45):
-        """Until controller and speakers are ready."""
-        self.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/controller", f"--timeout={seconds}s")
-        self.kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/speaker", f"--timeout={seconds}s")
+        """Until controller and speakers are ready and up to date."""
+        self.wait_for("controller", lambda: self.rolled_out("Deployment", "controller", NAMESPACE), seconds)
+        self.wait_for("speakers", lambda: self.rolled_out("DaemonSet", "speaker", NAMESPACE), seconds)
+
+    def rolled_out(self, kind, name, namespace="default"):
+        """What `kubectl rollout status` waits for."""
+        item = self.read(kind, name, namespace)
+        if item is None or item.get("status", {}).get("observedGeneration", 0) < item["metadata"]["generation"]:
+            return False
+        status = item["status"]
+        if kind == "DaemonSet":
+            wanted = status.get("desiredNumberScheduled", 0)
+            return status.get("updatedNumberScheduled") == status.get("numberAvailable") == wanted > 0
+        wanted = item["spec"].get("replicas", 1)
+        return all(status.get(count, 0) == wanted for count in ("replicas", "updatedReplicas", "availableReplicas"))
+
+    def wait_rolled_out(self, name, seconds=40):
+        """Until a Deployment has all its pods, ready and of the newest template."""
+        self.wait_for(f"pods of {name}", lambda: self.rolled_out("Deployment", name), seconds)
+
+    def addresses(self, service, namespace="default"):
+        """All addresses of the Service."""
+        item = self.read("Service", service, namespace)
+        ingress = ((item or {}).get("status", {}).get("loadBalancer") or {}).get("ingress") or []
+        return [entry["ip"] for entry in ingress if "ip" in entry]
 
     def external_ip(self, service, namespace="default"):
-        """The Service's address, or None."""
-        item = self.get("service", service, "-n", namespace)
-        ingress = ((item or {}).get("status", {}).get("loadBalancer") or {}).get("ingress") or [{}]
-        return ingress[0].get("ip")
+        """The Service's first address, or None."""
+        return next(iter(self.addresses(service, namespace)), None)
 
-    def wait_external_ip(self, service, deadline=20):
+    def wait_external_ip(self, service, deadline=20, namespace="default"):
         """The Service's address once it has one."""
-        return self.wait_for(f"EXTERNAL-IP of {service}", lambda: self.external_ip(service), deadline)
+        return self.wait_for(f"EXTERNAL-IP of {service}", lambda: self.external_ip(service, namespace), deadline)
 
     def pods(self, selector, namespace="default"):
         """Pods with that label selector that are not being deleted."""
-        return [pod for pod in self.get("pods", "-n", namespace, "-l", selector)["items"]
-                if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in self.items("Pod", namespace, selector) if "deletionTimestamp" not in pod["metadata"]]
+
+    def pod_on(self, node, selector="component=speaker", namespace=NAMESPACE):
+        """The pod with that label selector on a node, or None."""
+        return next((pod for pod in self.pods(selector, namespace) if pod["spec"].get("nodeName") == node), None)
 
     def events(self, name, namespace="default"):
         """(reason, message) of the events about an object."""
         return [(item["reason"], item.get("message") or item.get("note", ""))
-                for item in self.get("events", "-n", namespace)["items"]
+                for item in self.items("Event", namespace)
                 if (item.get("involvedObject") or item.get("regarding", {})).get("name") == name]
+
+    def metrics(self, machine, url="http://127.0.0.1:9120/metrics"):
+        """Samples a daemon exports: 'name{labels}' -> value; read on a machine."""
+        samples = {}
+        for line in self.run(machine, "curl", "-sS", "-m", "5", url).splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                samples[name] = float(value)
+        return samples
 
     def logs(self, prefix):
         """The output of every container of the pods whose names begin so."""
@@ -214,7 +314,16 @@ class Cluster:
 
     def curl(self, machine, address, port=80, seconds=3):
         """One request; returns (pod that answered, client address it saw), or None without an answer."""
-        status, out, _ = self.try_run(machine, "curl", "-sS", "-m", str(seconds), f"http://{address}:{port}/")
+        host = f"[{address}]" if ":" in address else address
+        status, out, _ = self.try_run(machine, "curl", "-sS", "-m", str(seconds), f"http://{host}:{port}/")
+        return tuple(out.split()) if status == 0 else None
+
+    def datagram(self, machine, address, port, seconds=2):
+        """One datagram; returns what curl() does."""
+        script = ("import socket, sys; i = socket.getaddrinfo(sys.argv[1], sys.argv[2], "
+                  "type=socket.SOCK_DGRAM)[0]; s = socket.socket(i[0], i[1]); s.settimeout(float(sys.argv[3])); "
+                  "s.connect(i[4]); s.send(b'?'); print(s.recv(2048).decode(), end='')")
+        status, out, _ = self.try_run(machine, "python3", "-c", script, address, str(port), str(seconds))
         return tuple(out.split()) if status == 0 else None
 
     def shares(self, machine, address, port=80, count=60):
@@ -231,12 +340,35 @@ class Cluster:
         _, out, _ = self.try_run(machine, "arping", "-I", "eth0", "-c", str(count), "-w", "1", address)
         return re.findall(r"\b((?:[0-9a-f]{2}:){5}[0-9a-f]{2})\b", out.lower())
 
-    def owner(self, address, machine=topology.CLIENT):
-        """The node whose MAC answers for the address, or None."""
-        answers = set(self.arping(address, machine))
-        names = [node.name for node in self.topology.nodes if node.mac in answers]
+    def ask(self, address, machine=topology.CLIENT, interface="eth0", seconds=0.3, **options):
+        """MAC addresses that answer one ARP request or neighbour solicitation (`to`, `bare`: see neighbours.py)."""
+        return client.call(self.state, "ask", machine=machine, interface=interface, address=address,
+                           seconds=seconds, **options)
+
+    def mac_of(self, node, interface="eth0"):
+        """The MAC of a node's interface."""
+        return topology.mac_of(self.topology.node(node), interface)
+
+    def owners(self, address, interface="eth0"):
+        """The nodes that answer for the address on the client's interface."""
+        answers = set(self.ask(address, interface=interface))
+        return [node.name for node in self.topology.nodes if topology.mac_of(node, interface) in answers]
+
+    def owner(self, address, interface="eth0"):
+        """The node whose MAC answers for the address, or None; fails when several do."""
+        names = self.owners(address, interface)
         expect(len(names) <= 1, f"{address} is answered by {', '.join(names)}")
         return names[0] if names else None
+
+    def wait_owner(self, address, node=None, deadline=20.0, interface="eth0"):
+        """Waits until one node answers for the address, that node when it is named; returns its name."""
+        what = f"announcement of {address}" + (f" by {node}" if node else "")
+        return self.wait_for(what, lambda: (now := self.owner(address, interface)) and now == (node or now) and now,
+                             deadline)
+
+    def wait_silence(self, address, deadline=20.0, interface="eth0"):
+        """Waits until nobody answers for the address."""
+        self.wait_for(f"silence of {address}", lambda: not self.ask(address, interface=interface), deadline)
 
     # --- the kernels
 
@@ -288,6 +420,21 @@ class Cluster:
     def heal(self):
         """Everybody hears everybody."""
         client.call(self.state, "heal")
+
+    def signal_speaker(self, node, signal_name):
+        """Sends a signal (KILL, TERM, STOP, CONT) to the speaker process of one node."""
+        # All machines share the guest's process numbers; a node's speaker is in the node's network.
+        script = ('here=$(readlink /proc/self/ns/net); for pid in $(pidof steelyard-speaker); do '
+                  '[ "$(readlink /proc/$pid/ns/net)" != "$here" ] || kill -"$0" "$pid" || exit 1; done')
+        self.run(node, "sh", "-c", script, signal_name)
+
+    def cable(self, node, plugged, interface="eth0"):
+        """Plugs a machine's cable in or out."""
+        client.call(self.state, "cable", node=node, interface=interface, plugged=plugged)
+
+    def claim(self, address, machine=topology.CLIENT, interface="eth0"):
+        """A machine says by gratuitous ARP or an unsolicited NA that the address is its own."""
+        client.call(self.state, "claim", machine=machine, interface=interface, address=address)
 
     # --- after a failure
 

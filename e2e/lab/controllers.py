@@ -14,6 +14,7 @@ from pod_worker import NETWORK_ERRORS, now
 NOT_READY_SECONDS = 5.0   # without a lease renewal; 40 s in a real cluster
 EVICT_SECONDS = 15.0      # not ready this long: Deployment pods are made anew elsewhere; 5 minutes there
 SETTLE_SECONDS = 0.03
+UNREACHABLE = "node.kubernetes.io/unreachable"
 
 PATHS = {
     "pods": "/api/v1/pods", "services": "/api/v1/services", "nodes": "/api/v1/nodes",
@@ -121,8 +122,10 @@ class Controllers:
     async def _tell_node(self, name, alive):
         conditions = node_conditions("True", "KubeletReady", "the lab's kubelet is posting ready status") if alive \
             else node_conditions("Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.")
-        taints = [] if alive else [{"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule",
-                                    "timeAdded": now()}]
+        node = self.informers["nodes"].items[name]
+        taints = [taint for taint in node["spec"].get("taints") or [] if taint["key"] != UNREACHABLE]
+        if not alive:
+            taints.append({"key": UNREACHABLE, "effect": "NoSchedule", "timeAdded": now()})
         answer = await self.api.request("PATCH", f"/api/v1/nodes/{name}/status",
                                         {"status": {"conditions": conditions}}, MERGE_PATCH)
         await self.api.request("PATCH", f"/api/v1/nodes/{name}", {"spec": {"taints": taints or None}}, MERGE_PATCH)

@@ -1,6 +1,6 @@
 """Services with selectors and their pods -> EndpointSlices, as the EndpointSlice controller makes them.
 
-Pure. One IPv4 slice per Service and set of ports; the lab's Services are small.
+Pure. One slice per Service, family and set of ports; the lab's Services are small.
 """
 
 import hashlib
@@ -25,12 +25,18 @@ def is_over(pod):
     return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
 
 
-def endpoint(pod, publish_not_ready):
-    """The endpoint of one pod that has an address."""
+def addresses_of(pod):
+    """A pod's addresses by family."""
+    addresses = [entry["ip"] for entry in pod["status"].get("podIPs") or [{"ip": pod["status"]["podIP"]}]]
+    return {"IPv6" if ":" in address else "IPv4": address for address in addresses}
+
+
+def endpoint(pod, publish_not_ready, family="IPv4"):
+    """The endpoint of one pod that has an address of that family."""
     terminating = "deletionTimestamp" in pod["metadata"]
     serving = condition(pod, "Ready")
     return {
-        "addresses": [pod["status"]["podIP"]],
+        "addresses": [addresses_of(pod)[family]],
         "conditions": {"ready": publish_not_ready or (serving and not terminating),
                        "serving": serving or publish_not_ready, "terminating": terminating},
         "nodeName": pod["spec"]["nodeName"],
@@ -59,28 +65,31 @@ def slices_of(service, pods):
     spec, meta = service["spec"], service["metadata"]
     if not spec.get("selector") or spec.get("type") == "ExternalName":
         return {}
-    groups = {}
+    groups = {}  # (family, ports) -> endpoints
+    families = spec.get("ipFamilies") or ["IPv4"]
     for pod in sorted(pods, key=lambda pod: pod["metadata"]["name"]):
         if (pod["metadata"]["namespace"] != meta["namespace"] or is_over(pod)
                 or not pod.get("status", {}).get("podIP") or not pod["spec"].get("nodeName")
                 or not selects(spec["selector"], pod["metadata"].get("labels", {}))):
             continue
         ports = resolve_ports(service, pod)
-        if ports is not None:
-            groups.setdefault(json.dumps(ports), []).append(
-                endpoint(pod, bool(spec.get("publishNotReadyAddresses"))))
-    if not groups:
-        groups[json.dumps(resolve_ports(service, {"spec": {"containers": []}}) or [])] = []
-    return {name: item for name, item in (_slice(service, json.loads(ports), endpoints)
-                                          for ports, endpoints in groups.items())}
+        if ports is None:
+            continue
+        for family in addresses_of(pod).keys() & set(families):
+            groups.setdefault((family, json.dumps(ports)), []).append(
+                endpoint(pod, bool(spec.get("publishNotReadyAddresses")), family))
+    for family in set(families) - {family for family, _ in groups}:
+        groups[family, json.dumps(resolve_ports(service, {"spec": {"containers": []}}) or [])] = []
+    return {name: item for name, item in (_slice(service, family, json.loads(ports), endpoints)
+                                          for (family, ports), endpoints in groups.items())}
 
 
-def _slice(service, ports, endpoints):
+def _slice(service, family, ports, endpoints):
     meta = service["metadata"]
-    suffix = hashlib.sha1(f"{meta['uid']}{ports}".encode()).hexdigest()[:5]
+    suffix = hashlib.sha1(f"{meta['uid']}{family}{ports}".encode()).hexdigest()[:5]
     name = f"{meta['name']}-{suffix}"
     return name, {
-        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": family,
         "metadata": {
             "name": name, "namespace": meta["namespace"],
             "labels": {"kubernetes.io/service-name": meta["name"],

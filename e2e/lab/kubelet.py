@@ -74,8 +74,9 @@ class Kubelet:
 
     async def _register(self):
         labels = {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+        networks = [str(network) for network in (self.node.pods, self.node.pods6) if network]
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": self.name, "labels": labels},
-                "spec": {"podCIDR": str(self.node.pods), "podCIDRs": [str(self.node.pods)]}}
+                "spec": {"podCIDR": networks[0], "podCIDRs": networks}}
         try:
             await self.api.request("POST", "/api/v1/nodes", node)
         except ApiError as error:
@@ -83,7 +84,8 @@ class Kubelet:
                 raise
         system = os.uname()
         status = {
-            "addresses": [{"type": "InternalIP", "address": str(self.node.address)},
+            "addresses": [*({"type": "InternalIP", "address": str(address)}
+                            for address in (self.node.address, self.node.address6) if address),
                           {"type": "Hostname", "address": self.name}],
             "capacity": {"cpu": "1", "memory": "1Gi", "pods": "110"},
             "allocatable": {"cpu": "1", "memory": "1Gi", "pods": "110"},

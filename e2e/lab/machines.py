@@ -20,7 +20,9 @@ NODE_ROOT = Path("/run/lab/nodes")
 NODE_SETUP = """set -e
 mount -t sysfs sysfs /sys
 echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
 echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
+echo 1 > /proc/sys/net/bridge/bridge-nf-call-ip6tables
 echo on
 exec sleep infinity
 """
@@ -40,8 +42,9 @@ class Machines:
         top = self.topology
         if not (CGROUPS / "cgroup.procs").exists():
             await processes.run("mount", "-t", "cgroup2", "cgroup2", str(CGROUPS))
-        Path("/proc/sys/net/bridge/bridge-nf-call-iptables").write_text("0", encoding="ascii")
-        await processes.ip_batch(shape.switch_commands())
+        for tool in ("iptables", "ip6tables"):
+            Path(f"/proc/sys/net/bridge/bridge-nf-call-{tool}").write_text("0", encoding="ascii")
+        await processes.ip_batch(shape.switch_commands(top))
         for name in (host.name for host in (*top.hosts, top.router, top.remote)):
             await processes.run("ip", "netns", "add", name)
             (CGROUPS / name).mkdir()
@@ -82,10 +85,10 @@ class Machines:
 
     async def kill_node(self, name):
         """Power loss: the cable is dead first, so that nobody hears of the processes' end."""
-        self.topology.node(name)
+        node = self.topology.node(name)
         if not self.is_on(name):
             raise LookupError(f"{name} is already off")
-        await processes.run("ip", "link", "set", shape.port_of(name), "down")
+        await processes.ip_batch([f"link set {port} down" for port in shape.ports_of(self.topology, node)])
         (CGROUPS / name / "cgroup.kill").write_text("1", encoding="ascii")
         anchor = self.anchors.pop(name)
         await processes.exit_status(anchor)
@@ -93,13 +96,20 @@ class Machines:
 
     async def restore_node(self, name):
         """Power is back: a new kernel state and an empty /run."""
-        self.topology.node(name)
+        node = self.topology.node(name)
         if self.is_on(name):
             raise LookupError(f"{name} is on")
-        await processes.run("ip", "link", "delete", shape.port_of(name))
+        await processes.ip_batch([f"link delete {port}" for port in shape.ports_of(self.topology, node)])
         await processes.run("ip", "netns", "delete", name)
         await processes.run("rm", "-rf", str(NODE_ROOT / name))
         await self.start_node(name)
+
+    async def set_cable(self, name, interface, plugged):
+        """Plugs the cable of one interface in or out: the machine sees its carrier come or go."""
+        machine = next(machine for machine in (*self.topology.nodes, *self.topology.hosts) if machine.name == name)
+        if interface not in self.topology.interfaces(machine):
+            raise LookupError(f"{name} has no {interface} on a switch")
+        await processes.run("ip", "link", "set", shape.port_of(name, interface), "up" if plugged else "down")
 
     async def partition(self, one, other):
         """The switch drops every frame between two machines; both keep talking to all others."""

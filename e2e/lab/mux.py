@@ -162,7 +162,8 @@ class Program:
 class Mux:
     """Serves the requests that come over one line.
 
-    operations: name -> coroutine function(request) for everything but `exec`; their result is the answer.
+    operations: name -> coroutine function(request) for everything but `exec`; their result is the answer, or
+    (bytes) a stream before an empty one.
     command: function(request) -> (argv, env) for `exec`.
     """
 
@@ -242,7 +243,11 @@ class Mux:
     async def _operate(self, channel, request):
         try:
             operation = self.operations[request.pop("op")]
-            self.finish(channel, {"result": await operation(**request)})
+            result = await operation(**request)
+            if isinstance(result, bytes):
+                self.send(frames.encode_stream(frames.STDOUT, channel, result))
+                result = None
+            self.finish(channel, {"result": result})
         except Exception as error:  # whatever it was, the requester is told and the agent lives on
             traceback.print_exc()
             self.finish(channel, {"error": f"{error}" or type(error).__name__})

@@ -1,7 +1,8 @@
-// sylab-pod: the HTTP server the lab's pods run. GET anything answers 200 with one line, "NAME
-// CLIENT", where NAME is $POD_NAME (else the host name) and CLIENT the address the connection came
-// from, as the pod sees it. Connections are kept alive. Port: first argument, default 8080.
-// SIGTERM: stops listening, serves open connections until the kubelet's grace period ends.
+// sylab-pod: the server the lab's pods run. GET anything answers 200 with one line, "NAME CLIENT",
+// where NAME is $POD_NAME (else the host name) and CLIENT the address the connection came from, as
+// the pod sees it; a datagram to the same port is answered by the same line. Connections are kept
+// alive. Port: first argument, default 8080. SIGTERM: stops listening, serves open connections
+// until the kubelet's grace period ends.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -41,15 +42,15 @@ std::string own_name() {
     return name;
 }
 
-int listen_on(int port) {
-    const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+int listen_on(int port, int type) {
+    const int fd = ::socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int yes = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_port = htons(static_cast<std::uint16_t>(port));
     if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-        ::listen(fd, 512) != 0) {
+        (type == SOCK_STREAM && ::listen(fd, 512) != 0)) {
         fail("listen");
     }
     return fd;
@@ -66,7 +67,10 @@ std::string printable(const sockaddr_in6& address) {
 class Server {
 public:
     explicit Server(int port)
-        : name_(own_name()), listener_(listen_on(port)), epoll_(::epoll_create1(0)) {
+        : name_(own_name()),
+          listener_(listen_on(port, SOCK_STREAM)),
+          datagrams_(listen_on(port, SOCK_DGRAM)),
+          epoll_(::epoll_create1(0)) {
         sigset_t term;
         sigemptyset(&term);
         sigaddset(&term, SIGTERM);
@@ -74,6 +78,7 @@ public:
         std::signal(SIGPIPE, SIG_IGN);
         term_ = ::signalfd(-1, &term, SFD_CLOEXEC);
         watch(listener_);
+        watch(datagrams_);
         watch(term_);
     }
 
@@ -98,6 +103,8 @@ private:
     void handle(int fd) {
         if (fd == listener_) {
             accept_all();
+        } else if (fd == datagrams_) {
+            answer_datagrams();
         } else if (fd == term_) {
             ::close(listener_);
             ::close(term_);
@@ -122,6 +129,27 @@ private:
         }
     }
 
+    void answer_datagrams() const {
+        sockaddr_in6 from{};
+        socklen_t size = sizeof from;
+        char datagram[2048];
+        while (
+            ::recvfrom(
+                datagrams_, datagram, sizeof datagram, 0, reinterpret_cast<sockaddr*>(&from), &size
+            ) >= 0
+        ) {
+            const auto text = line(printable(from));
+            ::sendto(
+                datagrams_, text.data(), text.size(), 0, reinterpret_cast<sockaddr*>(&from), size
+            );
+            size = sizeof from;
+        }
+    }
+
+    [[nodiscard]] std::string line(const std::string& client) const {
+        return name_ + " " + client + "\n";
+    }
+
     bool serve(int fd) {
         auto& client = clients_[fd];
         char chunk[4096];
@@ -142,7 +170,7 @@ private:
     }
 
     bool answer(int fd, const std::string& client, bool last) const {
-        const auto body = name_ + " " + client + "\n";
+        const auto body = line(client);
         const auto response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " +
                               std::to_string(body.size()) + (last ? "\r\nConnection: close" : "") +
                               "\r\n\r\n" + body;
@@ -152,6 +180,7 @@ private:
 
     std::string name_;
     int listener_;
+    int datagrams_;
     int epoll_;
     int term_ = -1;
     std::unordered_map<int, Client> clients_;

@@ -416,7 +416,11 @@ class PodWorker:
         if self.init:
             status["initContainerStatuses"] = [container.status() for container in self.init]
         if self.address and self.started_at:
-            status.update(podIP=self.address, podIPs=[{"ip": self.address}], startTime=self.started_at)
+            node = self.kubelet.node
+            address6 = node.address6 if self.host_network else node.pod_address6(self.address)
+            addresses = [self.address, *([str(address6)] if address6 else [])]
+            status.update(podIP=self.address, podIPs=[{"ip": address} for address in addresses],
+                          startTime=self.started_at)
         return status
 
     async def _report(self):

@@ -3,9 +3,12 @@
 Pure: text in, values and command lines out.
 
 File: {"lan": NETWORK, "pods": NETWORK, "services": NETWORK, "nodes": [{"name", "address", "pods"}],
-"hosts": [{"name", "address"}], "router": {"name", "address", "outside"}, "remote": {"name", "address"}}.
+"hosts": [{"name", "address"}], "router": {"name", "address", "outside"}, "remote": {"name", "address"}},
+and as you like "lan6" and "pods6" (IPv6 networks; then everybody on the LAN and every pod has an address of
+both families) and "second_lan" (another switch, on eth1 of the nodes and the client).
 Everything hangs on one LAN bridge; the router joins it to the outside network where `remote` lives. Hosts
-named "control-plane" and "client" are expected by the rest of the lab.
+named "control-plane" and "client" are expected by the rest of the lab. Addresses that the file does not name
+have the last byte of the machine's LAN address.
 """
 
 import ipaddress
@@ -28,11 +31,18 @@ class Node:
     address: ipaddress.IPv4Address
     pods: ipaddress.IPv4Network
     mac: str
+    address6: ipaddress.IPv6Address | None = None
+    pods6: ipaddress.IPv6Network | None = None
 
     @property
     def gateway(self):
         """The address of cni0, the bridge of the node's pods."""
         return self.pods[1]
+
+    def pod_address6(self, address):
+        """The IPv6 address of the pod that has this IPv4 address; None in a lab without IPv6."""
+        last = ipaddress.IPv4Address(address).packed[-1]
+        return self.pods6[last] if self.pods6 else None
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class Host:
     name: str
     address: ipaddress.IPv4Address
     mac: str
+    address6: ipaddress.IPv6Address | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,8 @@ class Topology:
     router: Host
     outside: ipaddress.IPv4Interface
     remote: Host
+    lan6: ipaddress.IPv6Network | None = None
+    second_lan: ipaddress.IPv4Network | None = None
 
     def node(self, name):
         """The node of that name."""
@@ -73,26 +86,37 @@ class Topology:
         return [machine.name for machine in (*self.nodes, *self.hosts, self.router, self.remote)]
 
 
-def _mac(address):
+    def interfaces(self, machine):
+        """A machine's interface names on the lab's switches."""
+        second = self.second_lan and (machine in self.nodes or machine.name == CLIENT)
+        return ["eth0", "eth1"] if second else ["eth0"]
+
+
+def mac_of(machine, interface="eth0"):
     """A fixed MAC, so that a node has the same one after a restart: locally administered, then the address."""
-    return "02:00:" + ":".join(f"{byte:02x}" for byte in address.packed)
+    return f"02:{interface[-1:].zfill(2)}:" + ":".join(f"{byte:02x}" for byte in machine.address.packed)
 
 
-def _network(value, where):
+def _network(value, where, kind=ipaddress.IPv4Network):
     try:
-        return ipaddress.IPv4Network(value)
+        return kind(value)
     except (ValueError, TypeError) as error:
         raise TopologyError(f"{where}: {error}") from None
 
 
-def _host(entry, where, network):
+def _optional(raw, name, kind):
+    return _network(raw[name], name, kind) if name in raw else None
+
+
+def _host(entry, where, network, network6=None):
     try:
         name, address = entry["name"], ipaddress.IPv4Address(entry["address"])
     except (KeyError, TypeError, ValueError) as error:
         raise TopologyError(f"{where}: needs a name and an IPv4 address ({error})") from None
     if address not in network:
         raise TopologyError(f"{where}: address {address} is not in {network}")
-    return Host(name, address, _mac(address))
+    mac = mac_of(Host(name, address, ""))
+    return Host(name, address, mac, network6[address.packed[-1]] if network6 else None)
 
 
 def parse(text):
@@ -101,18 +125,24 @@ def parse(text):
         raw = json.loads(text)
         lan = _network(raw["lan"], "lan")
         pods = _network(raw["pods"], "pods")
+        lan6 = _optional(raw, "lan6", ipaddress.IPv6Network)
+        pods6 = _optional(raw, "pods6", ipaddress.IPv6Network)
+        if bool(lan6) != bool(pods6):
+            raise TopologyError("lan6 and pods6: one needs the other")
         outside = ipaddress.IPv4Interface(raw["router"]["outside"])
         nodes = []
         for index, entry in enumerate(raw["nodes"]):
-            host = _host(entry, f"nodes[{index}]", lan)
+            host = _host(entry, f"nodes[{index}]", lan, lan6)
             own = _network(entry.get("pods"), f"nodes[{index}].pods")
             if not own.subnet_of(pods):
                 raise TopologyError(f"nodes[{index}].pods: {own} is not in {pods}")
-            nodes.append(Node(host.name, host.address, own, host.mac))
+            own6 = ipaddress.IPv6Network((pods6[(index + 1) << 64], 64)) if pods6 else None
+            nodes.append(Node(host.name, host.address, own, host.mac, host.address6, own6))
         topology = Topology(lan, pods, _network(raw["services"], "services"), tuple(nodes),
-                            tuple(_host(entry, f"hosts[{i}]", lan) for i, entry in enumerate(raw["hosts"])),
-                            _host(raw["router"], "router", lan), outside,
-                            _host(raw["remote"], "remote", outside.network))
+                            tuple(_host(entry, f"hosts[{i}]", lan, lan6) for i, entry in enumerate(raw["hosts"])),
+                            _host(raw["router"], "router", lan, lan6), outside,
+                            _host(raw["remote"], "remote", outside.network), lan6,
+                            _optional(raw, "second_lan", ipaddress.IPv4Network))
     except KeyError as error:
         raise TopologyError(f"missing {error}") from None
     except json.JSONDecodeError as error:
@@ -127,47 +157,72 @@ def parse(text):
     return topology
 
 
-def switch_commands():
-    """`ip -batch` for the guest's first namespace, which is nothing but the switch."""
-    return ["link add lan type bridge forward_delay 0 mcast_snooping 0", "link set lan up"]
+def switch_commands(topology):
+    """`ip -batch` for the guest's first namespace, which is nothing but the switches."""
+    switches = ["lan", "lan2"] if topology.second_lan else ["lan"]
+    return [line for name in switches
+            for line in (f"link add {name} type bridge forward_delay 0 mcast_snooping 0", f"link set {name} up")]
 
 
-def port_of(name):
+def port_of(name, interface="eth0"):
     """The switch's interface for a machine (an interface name has at most 15 characters)."""
-    return f"lan-{name}"[:15]
+    return f"{'lan' if interface == 'eth0' else 'lan2'}-{name}"[:15]
+
+
+def ports_of(topology, machine):
+    """Every port a machine is plugged into."""
+    return [port_of(machine.name, interface) for interface in topology.interfaces(machine)]
 
 
 def plug_commands(topology, machine):
-    """`ip -batch` that plugs a machine into the switch."""
-    return [f"link add {port_of(machine.name)} type veth peer name eth0 address {machine.mac} netns {machine.name}",
-            f"link set {port_of(machine.name)} master lan up"]
+    """`ip -batch` that plugs a machine into the switches."""
+    lines = []
+    for interface in topology.interfaces(machine):
+        port, mac = port_of(machine.name, interface), mac_of(machine, interface)
+        lines += [f"link add {port} type veth peer name {interface} address {mac} netns {machine.name}",
+                  f"link set {port} master {port.split('-', maxsplit=1)[0]} up"]
+    return lines
 
 
 def _ends(address, network):
     return ["link set lo up", f"address add {address}/{network.prefixlen} dev eth0", "link set eth0 up"]
 
 
+def _joins(topology, machine):
+    """Addresses on the switches, on all that a machine is plugged into."""
+    lines = _ends(machine.address, topology.lan)
+    if topology.lan6:
+        lines.append(f"address add {machine.address6}/{topology.lan6.prefixlen} dev eth0 nodad")
+    if "eth1" in topology.interfaces(machine):
+        second = topology.second_lan
+        lines += [f"address add {second[machine.address.packed[-1]]}/{second.prefixlen} dev eth1", "link set eth1 up"]
+    return lines
+
+
 def _pod_routes(topology, but=None):
-    return [f"route add {node.pods} via {node.address}" for node in topology.nodes if node is not but]
+    others = [node for node in topology.nodes if node is not but]
+    return [f"route add {node.pods} via {node.address}" for node in others] + \
+        [f"route add {node.pods6} via {node.address6}" for node in others if node.pods6]
 
 
 def node_commands(topology, node):
     """`ip -batch` inside a node: LAN, bridge for its pods, routes to the other nodes' pods."""
-    return [*_ends(node.address, topology.lan), f"route add default via {topology.router.address}",
+    gateway6 = [f"address add {node.pods6[1]}/64 dev cni0 nodad"] if node.pods6 else []
+    return [*_joins(topology, node), f"route add default via {topology.router.address}",
             "link add cni0 type bridge forward_delay 0 mcast_snooping 0",
-            f"address add {node.gateway}/{node.pods.prefixlen} dev cni0", "link set cni0 up",
+            f"address add {node.gateway}/{node.pods.prefixlen} dev cni0", *gateway6, "link set cni0 up",
             *_pod_routes(topology, node)]
 
 
 def host_commands(topology, host):
     """`ip -batch` inside a host on the LAN. Only the control plane knows the pods' networks."""
     own = _pod_routes(topology) if host.name == CONTROL_PLANE else []
-    return [*_ends(host.address, topology.lan), f"route add default via {topology.router.address}", *own]
+    return [*_joins(topology, host), f"route add default via {topology.router.address}", *own]
 
 
 def router_commands(topology):
     """`ip -batch` inside the router; it knows the way to the pods, which nobody masquerades."""
-    return [*_ends(topology.router.address, topology.lan), *_pod_routes(topology),
+    return [*_joins(topology, topology.router), *_pod_routes(topology),
             f"link add eth1 type veth peer name eth0 address {topology.remote.mac} netns {topology.remote.name}",
             f"address add {topology.outside} dev eth1", "link set eth1 up"]
 
@@ -185,4 +240,7 @@ def pod_commands(node, port, namespace, address):
                f"link set {port} master cni0 up", f"link set {port} type bridge_slave hairpin on"]
     inside = ["link set lo up", f"address add {address}/{node.pods.prefixlen} dev eth0", "link set eth0 up",
               f"route add default via {node.gateway}"]
+    if node.pods6:
+        inside += [f"address add {node.pod_address6(address)}/64 dev eth0 nodad",
+                   f"route add default via {node.pods6[1]}"]
     return outside, inside

@@ -10,6 +10,10 @@ from endpoints import condition, is_over
 
 # Keeps a deleted pod's object until its kubelet has stopped the processes, as grace periods do in Kubernetes.
 FINALIZER = "lab.steelyard.io/kubelet"
+# What the DaemonSet controller adds to its pods.
+DAEMON_TOLERATIONS = [{"key": f"node.kubernetes.io/{name}", "operator": "Exists"} for name in (
+    "not-ready", "unreachable", "disk-pressure", "memory-pressure", "pid-pressure", "unschedulable",
+    "network-unavailable")]
 HASH_LABELS = {"Deployment": "pod-template-hash", "DaemonSet": "controller-revision-hash"}
 
 
@@ -108,14 +112,33 @@ def fits(pod_spec, node):
     return all(labels.get(name) == value for name, value in (pod_spec.get("nodeSelector") or {}).items())
 
 
+def tolerates(tolerations, taint):
+    """Whether one of the tolerations covers the taint."""
+    return any(entry.get("effect", "") in ("", taint["effect"])
+               and (entry.get("key", "") == taint["key"] or not entry.get("key"))
+               and (entry.get("operator", "Equal") == "Exists" or entry.get("value", "") == taint.get("value", ""))
+               for entry in tolerations)
+
+
+def repelled(pod_spec, node, effects, extra=()):
+    """Whether a taint with one of these effects keeps the pod off the node."""
+    tolerations = [*(pod_spec.get("tolerations") or []), *extra]
+    return any(taint["effect"] in effects and not tolerates(tolerations, taint)
+               for taint in node["spec"].get("taints") or [])
+
+
 def plan_daemonset(daemonset, pods, nodes):
     """(names of nodes that need a pod, pods to delete, status)."""
-    revision = template_hash(daemonset)
+    revision, spec = template_hash(daemonset), daemonset["spec"]["template"]["spec"]
     hosts = sorted(node["metadata"]["name"] for node in nodes
-                   if fits(daemonset["spec"]["template"]["spec"], node))
+                   if fits(spec, node) and not repelled(spec, node, ("NoExecute",), DAEMON_TOLERATIONS))
+    closed = {node["metadata"]["name"] for node in nodes if repelled(spec, node, ("NoSchedule",), DAEMON_TOLERATIONS)}
     mine = owned(daemonset, pods)
     create, delete, current = [], [pod for pod in mine if is_active(pod)
                                    and pod["spec"].get("nodeName") not in hosts], []
+    # A taint of the weaker kind only keeps new pods away.
+    hosts = [host for host in hosts if host not in closed
+             or any(pod["spec"].get("nodeName") == host and is_active(pod) for pod in mine)]
     for host in hosts:
         here = [pod for pod in mine if pod["spec"].get("nodeName") == host]
         active = [pod for pod in here if is_active(pod)]
@@ -154,7 +177,8 @@ def choose_node(pod, pods, nodes):
         return len(alike), len(here), node["metadata"]["name"]
 
     able = [node for node in nodes if condition(node, "Ready") and fits(pod["spec"], node)
-            and not node["spec"].get("unschedulable")]
+            and not node["spec"].get("unschedulable")
+            and not repelled(pod["spec"], node, ("NoSchedule", "NoExecute"))]
     return min(able, key=burden)["metadata"]["name"] if able else None
 
 
