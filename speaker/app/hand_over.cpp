@@ -46,7 +46,8 @@ awaitable<void> Speaker::hand_over() {
                   );
     tasks_.cancel();
     co_await tasks_.join();
-    co_await wire_->stop(answers && heirs ? kLastAnswers : Duration::zero());
+    const Duration last_answers = answers && heirs ? kLastAnswers : Duration::zero();
+    co_await wire_->stop(last_answers);
 }
 
 awaitable<void> Speaker::yield_addresses() {

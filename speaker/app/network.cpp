@@ -92,7 +92,7 @@ void Speaker::on_sight(const WireSide::SightRef& sight) {
         }
     }
     const bool cut_off = sight->unreachable.contains(options_.node_name);
-    if (std::exchange(cut_off_, cut_off) && !cut_off && ready_) {
+    if (std::exchange(cut_off_, cut_off) && !cut_off && ready_ && !leaving_) {
         begin_settling();
     }
     wake();

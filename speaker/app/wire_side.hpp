@@ -64,8 +64,7 @@ public:
     struct Callbacks {
         std::function<void(const SightRef&)> on_sight;
         std::function<void(const l2::Conflict&)> on_conflict;
-        std::function<void()> on_yielded;            // the last address in Role::Yield was given up
-        std::function<void(const Error&)> on_error;  // a lasting fault, once
+        std::function<void(const Error&)> on_error;   // a lasting fault, once
         std::function<void(const Error&)> on_failed;  // it cannot go on: end the process
     };
 

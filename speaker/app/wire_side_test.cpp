@@ -33,8 +33,6 @@ protected:
             sight_ = sight;
             changed_.notify();
         };
-        callbacks.on_yielded = [] {
-        };
         callbacks.on_failed = [this](const Error& error) {
             errors_.push_back(to_string(error));
         };

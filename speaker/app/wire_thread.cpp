@@ -230,9 +230,6 @@ io_l2::PacketDriverCallbacks WireSide::Thread::packet_callbacks() {
     callbacks.on_failed = [this](const Error& error) {
         fail(error);
     };
-    callbacks.on_yielded = [this] {
-        asio::post(control_, [callbacks = callbacks_] { callbacks->on_yielded(); });
-    };
     callbacks.on_conflict = [this](const l2::Conflict& conflict) {
         asio::post(control_, [callbacks = callbacks_, conflict] {
             callbacks->on_conflict(conflict);

@@ -1,0 +1,176 @@
+#include "common/kube/client/http_api.hpp"
+#include "e2e/apiserver/server/api_server.hpp"
+#include "e2e/apiserver/server/yaml.hpp"
+#include "speaker/app/l2_status_writer.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace steelyard::speaker {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kStatuses =
+    "/apis/metallb.io/v1beta1/namespaces/metallb-system/servicel2statuses";
+
+net::IpAddress ip(const char* text) {
+    return net::IpAddress::parse(text).value();
+}
+
+// A server that knows the kind, and a writer for node n1 beside it.
+class L2StatusTest : public testing::Test {
+protected:
+    L2StatusTest() {
+        auto server = apiserver::ApiServer::listen(ioc_.get_executor(), {});
+        EXPECT_TRUE(server.has_value());
+        server_ = std::move(*server);
+        tasks_.spawn("api server", server_->run());
+        kube::ClientConfig config;
+        config.host = "127.0.0.1";
+        config.port = server_->port();
+        config.tls = false;
+        api_ = kube::HttpKubeApi::make(config).value();
+        writer_ = std::make_unique<L2StatusWriter>(
+            ioc_.get_executor(), *api_, log_, "n1", "metallb-system", 1
+        );
+    }
+    ~L2StatusTest() override {
+        tasks_.cancel();
+        EXPECT_TRUE(until([this] { return tasks_.size() == 0; }));
+    }
+
+    void define_kind() {
+        std::ifstream stream(std::string(SY_CRD_FOLDER) + "/servicel2statuses.yaml");
+        std::ostringstream text;
+        text << stream.rdbuf();
+        call(
+            "POST",
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+            apiserver::yaml_to_json(text.str()).value()
+        );
+        call("POST", "/api/v1/namespaces", json{{"metadata", {{"name", "metallb-system"}}}});
+    }
+
+    json call(const std::string& method, const std::string& path, const json& body = json()) {
+        apiserver::ApiRequest request;
+        request.method = method;
+        request.path = path;
+        request.content_type = "application/json";
+        request.accept = "application/json";
+        request.body = body.is_null() ? std::string() : body.dump();
+        request.user = {"admin", {"system:masters"}};
+        return json::parse(server_->call(std::move(request)).body, nullptr, false);
+    }
+
+    // "service/node" of each object whose status is written, joined by blanks.
+    std::string told() {
+        std::string out;
+        const json list = call("GET", kStatuses);
+        for (const json& item : list.value("items", json::array())) {
+            const json status = item.value("status", json::object());
+            if (status.contains("node")) {
+                out += (out.empty() ? "" : " ") + status.value("serviceName", "?") + "/" +
+                       status.value("node", "?");
+            }
+        }
+        return out;
+    }
+
+    void announce(std::vector<std::string> services) {
+        auto plan = std::make_shared<speaker_plan::Announcements>();
+        unsigned host = 1;
+        for (const std::string& service : services) {
+            const auto address = ip(("192.0.2." + std::to_string(host++)).c_str());
+            speaker_plan::AddressPlan& entry = plan->addresses[address];
+            entry.services = {{"default", service}};
+            entry.owner = "n1";
+            entry.mine = entry.announced_here = true;
+            entry.interfaces = {"eth0"};
+        }
+        writer_->set(std::move(plan), {}, kube::ServiceL2Status::Owner{"speaker-x", "uid-x"});
+    }
+
+    bool until(const std::function<bool()>& condition) {
+        const auto guard = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!condition()) {
+            if (ioc_.stopped()) {
+                ioc_.restart();
+            }
+            ioc_.run_one_until(guard);
+            if (std::chrono::steady_clock::now() >= guard) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    asio::io_context ioc_{1};
+    const log::Logger log_{log::stderr_sink(), log::Level::None, "test"};
+    std::unique_ptr<apiserver::ApiServer> server_;
+    std::unique_ptr<kube::HttpKubeApi> api_;
+    std::unique_ptr<L2StatusWriter> writer_;
+    rt::TaskGroup tasks_{
+        ioc_.get_executor(), [](const std::string& name, const std::exception_ptr& error) {
+            EXPECT_EQ(error, nullptr) << name;
+        }};
+};
+
+TEST_F(L2StatusTest, FollowsWhatIsAnnouncedAndRepairsWhatSomebodyDeletes) {
+    define_kind();
+    writer_->spawn(tasks_);
+
+    announce({"api", "web"});
+    ASSERT_TRUE(until([this] { return told() == "api/n1 web/n1" || told() == "web/n1 api/n1"; }))
+        << told();
+    announce({"web"});
+    ASSERT_TRUE(until([this] { return told() == "web/n1"; })) << told();
+
+    const json item = call("GET", kStatuses)["items"][0];
+    EXPECT_EQ(item["metadata"]["labels"]["metallb.io/node"], "n1");
+    EXPECT_EQ(item["metadata"]["ownerReferences"][0]["uid"], "uid-x");
+    EXPECT_EQ(item["status"]["interfaces"][0]["name"], "eth0");
+
+    const std::string name = item["metadata"]["name"];
+    const std::string first_uid = item["metadata"]["uid"];
+    call("DELETE", std::string(kStatuses) + "/" + name);
+    ASSERT_TRUE(until([&] { return told() == "web/n1"; }));
+    EXPECT_NE(call("GET", kStatuses)["items"][0]["metadata"]["uid"], first_uid);
+}
+
+TEST_F(L2StatusTest, AnEarlierRunsObjectsOfThisNodeGo) {
+    define_kind();
+    json stale = json::object();
+    stale["apiVersion"] = "metallb.io/v1beta1";
+    stale["kind"] = "ServiceL2Status";
+    stale["metadata"]["name"] = "l2-old";
+    stale["metadata"]["labels"]["metallb.io/node"] = "n1";
+    stale["metadata"]["labels"]["metallb.io/service-name"] = "gone";
+    stale["metadata"]["labels"]["metallb.io/service-namespace"] = "default";
+    call("POST", kStatuses, stale);
+    writer_->spawn(tasks_);
+
+    announce({});
+
+    EXPECT_TRUE(until([this] { return call("GET", kStatuses)["items"].empty(); }));
+}
+
+TEST_F(L2StatusTest, WithoutTheKindItWaitsForIt) {
+    writer_->spawn(tasks_);
+    announce({"web"});
+    // Time for the first list to fail; were it too short, the test would only show less.
+    for (int turn = 0; turn < 50; ++turn) {
+        ioc_.run_one_for(std::chrono::milliseconds(5));
+    }
+    define_kind();
+
+    EXPECT_TRUE(until([this] { return told() == "web/n1"; }));
+}
+
+}  // namespace
+}  // namespace steelyard::speaker
