@@ -75,7 +75,7 @@ private:
             : port(std::move(of)), window(packets_per_second) {}
         Port port;
         SendWindow window;
-        std::map<net::IpAddress, Progress> addresses;
+        std::unordered_map<net::IpAddress, Progress> addresses;
         std::set<std::pair<Instant, net::IpAddress>> waiting;
         std::set<Rank> ready;
     };

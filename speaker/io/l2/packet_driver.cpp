@@ -139,26 +139,34 @@ void PacketDriver::refresh_all() {
 awaitable<void> PacketDriver::read_loop(
     std::unique_ptr<PacketSocket> socket, unsigned interface_index, l2::Channel channel
 ) {
-    while (co_await socket->readable()) {
-        ++wake_ups_;
-        const Instant instant = now();
-        for (int i = 0; i < kReadBudget; ++i) {
-            const auto frame = socket->receive();
-            if (!frame) {
-                break;
-            }
-            ++frames_received_;
-            station_.on_frame(interface_index, *frame, instant, actions_);
+    for (;;) {
+        const bool ready = co_await socket->readable();
+        if (!ready) {
+            co_return;
         }
-        if (socket->is_dead()) {
-            const auto sockets = ports_.find(interface_index);
-            if (sockets != ports_.end()) {
-                sockets->second.on_dead(socket.get(), channel, instant);
-            }
-            socket->close();
-        }
-        run_due();
+        read(*socket, interface_index, channel);
     }
+}
+
+void PacketDriver::read(PacketSocket& socket, unsigned interface_index, l2::Channel channel) {
+    ++wake_ups_;
+    const Instant instant = now();
+    for (int i = 0; i < kReadBudget; ++i) {
+        const auto frame = socket.receive();
+        if (!frame) {
+            break;
+        }
+        ++frames_received_;
+        station_.on_frame(interface_index, *frame, instant, actions_);
+    }
+    if (socket.is_dead()) {
+        const auto sockets = ports_.find(interface_index);
+        if (sockets != ports_.end()) {
+            sockets->second.on_dead(&socket, channel, instant);
+        }
+        socket.close();
+    }
+    run_due();
 }
 
 awaitable<void> PacketDriver::timer_loop() {

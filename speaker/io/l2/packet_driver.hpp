@@ -79,6 +79,7 @@ private:
     awaitable<void> read_loop(
         std::unique_ptr<PacketSocket> socket, unsigned interface_index, l2::Channel channel
     );
+    void read(PacketSocket& socket, unsigned interface_index, l2::Channel channel);
     awaitable<void> timer_loop();
     PortSockets::Callbacks port_callbacks(unsigned interface_index);
     void refresh(PortSockets& sockets);
