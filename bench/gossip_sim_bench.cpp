@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <set>
@@ -155,15 +154,25 @@ void heal(const Run& run) {
     );
 }
 
-void report(const char* what, std::chrono::steady_clock::time_point start) {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+struct Usage {
+    double cpu = 0;     // seconds
+    double memory = 0;  // gigabytes, the most there was
+};
+Usage usage() {
+    rusage raw{};
+    getrusage(RUSAGE_SELF, &raw);
+    const auto of = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return {of(raw.ru_utime) + of(raw.ru_stime), static_cast<double>(raw.ru_maxrss) / (1 << 20)};
+}
+
+void measured(const Run& run, const char* what, void (*body)(const Run&)) {
+    const Usage before = usage();
+    body(run);
+    const Usage after = usage();
     std::printf(
-        "    (%s: %.1f s of real time, %.2f GB at most so far)\n",
-        what,
-        took.count(),
-        static_cast<double>(usage.ru_maxrss) / (1024.0 * 1024.0)
+        "    (%s: %.0f s of CPU, %.1f GB of memory)\n", what, after.cpu - before.cpu, after.memory
     );
     std::fflush(stdout);
 }
@@ -190,15 +199,10 @@ int main(int argc, char** argv) {
             std::string(to_string(profile)).c_str(),
             static_cast<unsigned long long>(run.seed)
         );
-        const auto measured = [&](const char* what, void (*body)(const Run&)) {
-            const auto start = std::chrono::steady_clock::now();
-            body(run);
-            report(what, start);
-        };
-        measured("crash", crash);
-        measured("loss and stalls", storm);
+        measured(run, "crash", crash);
+        measured(run, "loss and stalls", storm);
         if (profile == Profile::Fast) {
-            measured("partition", heal);
+            measured(run, "partition", heal);
         }
     }
     return 0;

@@ -167,7 +167,7 @@ TEST_F(HostileTest, AnOldPacketThatTheFilterForgotIsOvertakenByIncarnations) {
     tell(dead);
     tell(seal(encode(Alive{6, "b", address_of(2), {}, {}})));
     const std::string after = knowledge();
-    for (int i = 0; i < 300'000; ++i) {
+    for (int i = 0; i < 100'000; ++i) {
         tell(seal(encode(gossip_wire::NackResp{1})));
     }
 

@@ -82,12 +82,6 @@ std::vector<std::string> MemberTable::forget(const std::function<bool(const Memb
     return names;
 }
 
-std::size_t MemberTable::live() const {
-    return static_cast<std::size_t>(std::count_if(
-        members_.begin(), members_.end(), [](const Member& member) { return member.is_live(); }
-    ));
-}
-
 std::vector<const Member*> MemberTable::pick(
     std::size_t count, Rng& rng, const std::function<bool(const Member&)>& wanted
 ) const {

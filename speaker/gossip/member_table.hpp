@@ -29,7 +29,6 @@ public:
     ) const;
 
     [[nodiscard]] std::size_t size() const { return members_.size(); }
-    [[nodiscard]] std::size_t live() const;
     [[nodiscard]] const std::vector<Member>& all() const { return members_; }
 
 private:

@@ -129,7 +129,7 @@ private:
     [[nodiscard]] gossip_wire::Alive alive_self() const;
     [[nodiscard]] bool speaks_our_protocol(const gossip_wire::Versions& theirs) const;
     void expire_suspicions(Instant now, Actions& out);
-    // After every change of a suspicion.
+    void wake_for(const Suspicion& suspicion);
     void find_next_suspicion();
     void forget_dead(Instant now);
     Member& me();
@@ -168,6 +168,7 @@ private:
     BroadcastQueue queue_;
     Awareness awareness_;
     std::map<std::string, Suspicion, std::less<>> suspicions_;
+    // When the first suspicion may run out; too early when one was dropped since.
     std::optional<Instant> next_suspicion_;
     Reconnect reconnect_;
     gossip_wire::ReplayFilter replays_;

@@ -154,9 +154,7 @@ void Membership::apply(const Alive& alive, Instant now, Actions& out) {
     if (alive.incarnation <= member->incarnation && !moves) {
         return;
     }
-    if (suspicions_.erase(alive.node) > 0) {
-        find_next_suspicion();
-    }
+    suspicions_.erase(alive.node);
     if (!member->is_live()) {
         welcome(alive, now, out);
         return;
@@ -184,7 +182,7 @@ void Membership::apply(const Suspect& suspect, Instant now, Actions& out) {
     }
     if (const auto running = suspicions_.find(suspect.node); running != suspicions_.end()) {
         if (running->second.confirm(suspect.from)) {
-            find_next_suspicion();
+            wake_for(running->second);
             broadcast(suspect.node, encode(suspect), now);
         }
         return;
@@ -210,10 +208,13 @@ void Membership::apply(const Suspect& suspect, Instant now, Actions& out) {
     }
     const Duration min =
         suspicion_timeout(timing.suspicion_mult, table_.size(), timing.probe_interval);
-    suspicions_.emplace(
-        suspect.node, Suspicion(suspect.from, k, min, min * timing.suspicion_max_mult, now)
-    );
-    find_next_suspicion();
+    const auto started =
+        suspicions_
+            .emplace(
+                suspect.node, Suspicion(suspect.from, k, min, min * timing.suspicion_max_mult, now)
+            )
+            .first;
+    wake_for(started->second);
     reconnect_.members_changed(now, rng_);
     if (suspect.from != config_.name && rng_.below(table_.size()) < kPromptProbes) {
         schedule_.hasten(suspect.node);
@@ -234,9 +235,7 @@ void Membership::apply(const Dead& dead, Instant now, Actions& out) {
         refute(dead.incarnation, now);
         return;
     }
-    if (suspicions_.erase(dead.node) > 0) {
-        find_next_suspicion();
-    }
+    suspicions_.erase(dead.node);
     const bool left = dead.node == dead.from;
     member->incarnation = dead.incarnation;
     member->state = left ? MemberState::Left : MemberState::Dead;
@@ -308,18 +307,22 @@ void Membership::expire_suspicions(Instant now, Actions& out) {
     }
     for (const std::string& name : expired) {
         suspicions_.erase(name);
-        find_next_suspicion();
         if (const Member* member = table_.find(name)) {
             apply(Dead{member->incarnation, name, config_.name}, now, out);
         }
     }
+    find_next_suspicion();
+}
+
+void Membership::wake_for(const Suspicion& suspicion) {
+    const Instant at = suspicion.deadline();
+    next_suspicion_ = next_suspicion_ ? std::min(*next_suspicion_, at) : at;
 }
 
 void Membership::find_next_suspicion() {
     next_suspicion_.reset();
     for (const auto& [name, suspicion] : suspicions_) {
-        const Instant at = suspicion.deadline();
-        next_suspicion_ = next_suspicion_ ? std::min(*next_suspicion_, at) : at;
+        wake_for(suspicion);
     }
 }
 

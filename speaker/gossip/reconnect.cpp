@@ -58,11 +58,13 @@ void Reconnect::look(const MemberTable& table, Rng& rng) {
     std::vector<bool> seen(peers_.size());
     std::vector<net::Endpoint> suspects;
     round_.clear();
+    std::size_t live = 0;
     for (const Member& member : table.all()) {
         const auto peer = std::lower_bound(peers_.begin(), peers_.end(), member.address);
         if (peer != peers_.end() && *peer == member.address && member.state != MemberState::Left) {
             seen[static_cast<std::size_t>(peer - peers_.begin())] = true;
         }
+        live += member.is_live() ? 1U : 0U;
         if (member.state == MemberState::Dead) {
             round_.push_back(member.address);
         } else if (member.state == MemberState::Suspect) {
@@ -78,6 +80,7 @@ void Reconnect::look(const MemberTable& table, Rng& rng) {
     std::shuffle(suspects.begin(), suspects.end(), rng);
     round_.insert(round_.end(), suspects.begin(), suspects.end());  // taken from the end
     missing_ = round_.size();
+    alone_ = live <= 1;
     stale_ = false;
 }
 
@@ -107,8 +110,7 @@ Reconnect::Orders Reconnect::due(const MemberTable& table, Instant now, Rng& rng
         return out;
     }
     // Ourselves in the table: alone, a stream is worth more than a ping, since it needs no second.
-    const bool alone = table.live() <= 1;
-    const std::size_t streams = !alone ? 0 : attempts_ == 0 ? kFirstStreams : 1;
+    const std::size_t streams = !alone_ ? 0 : attempts_ == 0 ? kFirstStreams : 1;
     for (std::size_t i = 0; i < streams && !round_.empty(); ++i) {
         out.join.push_back(round_.back());
         round_.pop_back();

@@ -55,6 +55,7 @@ private:
     std::vector<net::Endpoint> round_;  // missing ones still to be tried, in random order
     std::size_t missing_ = 0;
     bool stale_ = false;  // round_ is to be made anew
+    bool alone_ = false;  // nobody else was live when it was made
     std::optional<Instant> next_;
     unsigned attempts_ = 0;
     std::vector<Pinged> pinged_;

@@ -25,9 +25,11 @@ Suspicion::Suspicion(const std::string& from, unsigned k, Duration min, Duration
 }
 
 bool Suspicion::confirm(const std::string& from) {
-    if (confirmed_ >= k_ || !accusers_.insert(from).second) {
+    if (confirmed_ >= k_ ||
+        std::find(accusers_.begin(), accusers_.end(), from) != accusers_.end()) {
         return false;
     }
+    accusers_.push_back(from);
     ++confirmed_;
     deadline_ = compute_deadline();
     return true;

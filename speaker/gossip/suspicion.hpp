@@ -3,8 +3,8 @@
 #include "common/base/time.hpp"
 
 #include <cstddef>
-#include <set>
 #include <string>
+#include <vector>
 
 // When a suspect is declared dead (Lifeguard, "Local Health Aware Suspicion"): at once `max` after
 // the first accusation, sooner with each further member that accuses it independently, and `min`
@@ -35,7 +35,7 @@ private:
     Duration max_;
     Instant start_;
     Instant deadline_;
-    std::set<std::string> accusers_;
+    std::vector<std::string> accusers_;  // at most k + 1
 };
 
 }  // namespace steelyard::gossip
