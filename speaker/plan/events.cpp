@@ -1,7 +1,5 @@
 #include "speaker/plan/plan.hpp"
 
-#include <algorithm>
-
 namespace steelyard::speaker_plan {
 namespace {
 
@@ -18,11 +16,6 @@ bool lacks_interface(const AddressPlan& planned) {
     return planned.mine && planned.reasons && planned.reasons->why_not == WhyNot::NoInterface;
 }
 
-bool is_passenger(const AddressPlan& planned, const kube::ObjectKey& service) {
-    const auto& passengers = planned.passengers;
-    return std::find(passengers.begin(), passengers.end(), service) != passengers.end();
-}
-
 // The Services that an address of such a plan carries.
 template <class Is>
 std::set<kube::ObjectKey> services_where(const Announcements& plan, const Is& is) {
@@ -30,7 +23,7 @@ std::set<kube::ObjectKey> services_where(const Announcements& plan, const Is& is
     for (const auto& [address, planned] : plan.addresses) {
         if (is(planned)) {
             for (const kube::ObjectKey& service : planned.services) {
-                if (!is_passenger(planned, service)) {
+                if (planned.carries(service)) {
                     services.insert(service);
                 }
             }
@@ -98,7 +91,7 @@ std::vector<Event> conflict_events(
             continue;
         }
         for (const kube::ObjectKey& service : found->second.services) {
-            if (!is_passenger(found->second, service)) {
+            if (found->second.carries(service)) {
                 events.push_back(
                     {service,
                      true,

@@ -43,29 +43,35 @@ kube::ServiceL2Status blank(const L2StatusScope& scope, const kube::ObjectKey& s
     return status;
 }
 
-bool carries(const AddressPlan& planned, const kube::ObjectKey& service) {
-    const auto& passengers = planned.passengers;
-    return std::find(passengers.begin(), passengers.end(), service) == passengers.end();
-}
-
 void sort_unique(std::vector<std::string>& names) {
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
 }
 
-// Services with the nodes that own one of their addresses.
-std::set<std::pair<kube::ObjectKey, std::string_view>> owners_of_services(const Announcements& plan
-) {
-    std::set<std::pair<kube::ObjectKey, std::string_view>> owners;
-    for (const auto& [address, planned] : plan.addresses) {
-        if (planned.owner) {
-            for (const kube::ObjectKey& service : planned.services) {
-                owners.emplace(service, *planned.owner);
+// Services with the nodes that own one of their addresses. Asked only about objects of other nodes
+// that concern a Service announced here, which are few, so it is made when first needed.
+class Owners {
+public:
+    explicit Owners(const Announcements& plan) : plan_(plan) {}
+
+    bool contains(const kube::ObjectKey& service, std::string_view node) {
+        if (!known_) {
+            known_.emplace();
+            for (const auto& [address, planned] : plan_.addresses) {
+                for (const kube::ObjectKey& holder : planned.services) {
+                    if (planned.owner) {
+                        known_->emplace(holder, *planned.owner);
+                    }
+                }
             }
         }
+        return known_->contains({service, node});
     }
-    return owners;
-}
+
+private:
+    const Announcements& plan_;
+    std::optional<std::set<std::pair<kube::ObjectKey, std::string_view>>> known_;
+};
 
 struct Subject {
     kube::ObjectKey service;
@@ -128,7 +134,7 @@ L2Statuses desired_l2_statuses(
             continue;
         }
         for (const kube::ObjectKey& service : planned.services) {
-            if (!carries(planned, service)) {
+            if (!planned.carries(service)) {
                 continue;
             }
             auto entry = by_service.find(service);
@@ -173,14 +179,14 @@ L2StatusChanges diff_l2_statuses(
     for (const auto& [key, status] : desired) {
         wanted.emplace(status.service, &status);
     }
-    const auto owners = owners_of_services(plan);
+    Owners owners(plan);
     std::map<kube::ObjectKey, const kube::ServiceL2Status*> kept;  // by Service
     for (const auto& [key, status] : observed) {
         const Subject subject = subject_of(*status);
         const auto want = wanted.find(subject.service);
         bool keep = false;
         if (subject.node != scope.node_name && subject.node != label_value(scope.node_name)) {
-            keep = want == wanted.end() || owners.contains({subject.service, subject.node});
+            keep = want == wanted.end() || owners.contains(subject.service, subject.node);
         } else if (want != wanted.end()) {
             // Ours by name, or, when that is not there, the first one.
             keep = key == want->second->meta.key ||

@@ -50,7 +50,9 @@ struct L2StatusChanges {
 // `observed` may be all objects of the namespace or only those labelled with this node. An object
 // of this node that is under another name (MetalLB's are generated) is taken over; a second one is
 // removed. Objects of other nodes are removed, as MetalLB does, when their Service is announced
-// here and their node owns none of its addresses: what a dead node left behind.
+// here and their node owns none of its addresses: what a dead node left behind. Under MetalLB's own
+// definition the server drops `conflicts`, and the difference stays: apply the changes only when
+// something that went in has changed, not again and again.
 [[nodiscard]] L2StatusChanges diff_l2_statuses(
     const L2StatusScope& scope,
     const Announcements& plan,

@@ -19,6 +19,10 @@ std::optional<net::IpAddress> first_address(const kube::Service& service) {
 
 }  // namespace
 
+bool AddressPlan::carries(const kube::ObjectKey& service) const {
+    return std::find(passengers.begin(), passengers.end(), service) == passengers.end();
+}
+
 Planning::Planning(const Snapshot& snapshot)
     : snapshot_(snapshot), ring_(snapshot), endpoints_(snapshot.slices, ring_.numbers()) {
     if (snapshot.config) {

@@ -51,6 +51,9 @@ struct AddressPlan {
     std::vector<std::string> interfaces;  // of this node, allowed and usable; sorted
     bool every_interface = false;         // mine, and no advertisement restricts the interfaces
     std::optional<Reasons> reasons;       // set when the owner does not, or nobody announces it
+
+    // Whether the Service is announced by this address, rather than a passenger of it.
+    [[nodiscard]] bool carries(const kube::ObjectKey& service) const;
     friend bool operator==(const AddressPlan&, const AddressPlan&) = default;
 };
 
