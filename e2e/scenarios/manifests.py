@@ -48,6 +48,62 @@ spec:
 """
 
 
+# --- the same as dictionaries, for Cluster.put()
+
+
+def pool_object(name, *addresses, **spec):
+    """An IPAddressPool."""
+    return {"apiVersion": "metallb.io/v1beta1", "kind": "IPAddressPool", "metadata": {
+        "name": name, "namespace": "metallb-system"}, "spec": {"addresses": list(addresses), **spec}}
+
+
+def advertisement(name="example", **spec):
+    """An L2Advertisement."""
+    return {"apiVersion": "metallb.io/v1beta1", "kind": "L2Advertisement", "metadata": {
+        "name": name, "namespace": "metallb-system"}, "spec": spec}
+
+
+def namespace_object(name, **labels):
+    """A Namespace."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def balancer(name, ports=(80,), app="web", namespace="default", labels=None, annotations=None, **spec):
+    """A Service of type LoadBalancer in front of the pods of `app`. A port is a number or (number, protocol);
+    annotations are given without metallb.io/ and with _ for -."""
+    entries = [port if isinstance(port, tuple) else (port, "TCP") for port in ports]
+    notes = {f"metallb.io/{key.replace('_', '-')}": value for key, value in (annotations or {}).items()}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {
+        "name": name, "namespace": namespace, "labels": labels or {}, "annotations": notes}, "spec": {
+            "type": "LoadBalancer", "selector": {"app": app}, "ports": [
+                {"name": f"{protocol.lower()}{port}", "port": port, "targetPort": 8080, "protocol": protocol}
+                for port, protocol in entries], **spec}}
+
+
+def match_labels(**labels):
+    """A list with one label selector; `_` in a name stands for `-`."""
+    return [{"matchLabels": {name.replace("_", "-"): value for name, value in labels.items()}}]
+
+
+def on_nodes(*names):
+    """Label selectors for nodes by name."""
+    return [{"matchLabels": {"kubernetes.io/hostname": name}} for name in names]
+
+
+def start_pods(cluster, replicas=3, node=None):
+    """The pods `web`, running."""
+    cluster.apply(deployment(replicas=replicas, node=node))
+    cluster.wait_rolled_out("web")
+
+
+def passed(case):
+    """One case of a story holds."""
+    print(f"  ok: {case}", flush=True)
+
+
+# --- as YAML, for kubectl
+
+
 def pool(addresses="192.168.100.200-192.168.100.210"):
     """A pool announced by every node."""
     return POOL.format(addresses=addresses) + "---" + ADVERTISEMENT
@@ -67,7 +123,7 @@ def service(name="web", app=None, policy="Cluster"):
 def serve_web(cluster, replicas=3, node=None, policy="Cluster"):
     """Pool, pods and Service `web`, answering; returns its address."""
     cluster.apply("---".join([pool(), deployment(replicas=replicas, node=node), service(policy=policy)]))
-    cluster.kubectl("rollout", "status", "deployment/web", "--timeout=40s")
+    cluster.wait_rolled_out("web")
     address = cluster.wait_external_ip("web")
     cluster.wait_for(f"answer from {address}", lambda: cluster.curl("client", address), 20)
     return address
