@@ -46,7 +46,7 @@ peers=${peers:-}
 build="g++ cmake ninja-build ccache $boost libssl-dev libyaml-cpp-dev nlohmann-json3-dev
  libspdlog-dev libcli11-dev prometheus-cpp-dev
  libgtest-dev libgmock-dev"
-lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping curl procps python3 tcpdump util-linux"
+lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping ndisc6 iputils-ping curl procps python3 tcpdump util-linux"
 
 wanted=
 [ $# -gt 0 ] || set -- --build --lab --lint

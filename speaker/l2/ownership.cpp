@@ -9,24 +9,51 @@ Ownership::Ownership() : announcements_(std::make_shared<const Announcements>())
 
 void Ownership::set_announcements(std::shared_ptr<const Announcements> announcements, Instant now) {
     std::erase_if(held_, [&](const auto& entry) { return !announcements->contains(entry.first); });
-    yielding_ = 0;
     for (const auto& [address, announcement] : *announcements) {
         const auto known = held_.find(address);
         if (known == held_.end()) {
             if (announcement.role == Role::Announce) {
-                held_.emplace(address, Held{&announcement, Role::Announce, now, {}});
+                held_.emplace(address, Held{&announcement, Role::Announce, now, {}, {}});
             }
             continue;
         }
         Held& held = known->second;
         held.announcement = &announcement;
-        if (held.role != announcement.role) {
-            held = Held{&announcement, announcement.role, now, {}};
+        if (held.role == announcement.role) {
+            continue;
         }
-        yielding_ += held.role == Role::Yield ? 1U : 0U;
+        if (announcement.role == Role::Announce) {
+            held = Held{&announcement, Role::Announce, now, {}, {}};
+            continue;
+        }
+        begin_yield(held, now);
+        if (!is_held_anywhere(address, held)) {
+            held_.erase(known);
+        }
     }
+    yielding_ =
+        static_cast<std::size_t>(std::count_if(held_.begin(), held_.end(), [](const auto& entry) {
+            return entry.second.role == Role::Yield;
+        }));
     announcements_ = std::move(announcements);
     find_next_expiry();
+}
+
+void Ownership::begin_yield(Held& held, Instant now) {
+    for (const auto& [port, heard] : held.claims) {
+        if (now < heard + kClaimTime) {
+            held.given_up_on.push_back(port);
+        }
+    }
+    held.claims.clear();
+    held.role = Role::Yield;
+    held.since = now;
+}
+
+bool Ownership::is_held_anywhere(const net::IpAddress& address, const Held& held) const {
+    return std::any_of(ports_.begin(), ports_.end(), [&](const Port& port) {
+        return is_held(address, held, port);
+    });
 }
 
 void Ownership::retake(Instant now) {
@@ -58,13 +85,12 @@ Ownership::Claim Ownership::on_claim(const net::IpAddress& address, const Port& 
     }
     Held& held = found->second;
     if (held.role == Role::Announce) {
+        std::erase_if(held.claims, [&](const auto& claim) { return claim.first == port.index; });
+        held.claims.emplace_back(port.index, now);
         return now < held.since + kTakeoverTime ? Claim::Settling : Claim::Conflict;
     }
     held.given_up_on.push_back(port.index);
-    const bool anywhere = std::any_of(ports_.begin(), ports_.end(), [&](const Port& other) {
-        return is_held(address, held, other);
-    });
-    if (!anywhere) {
+    if (!is_held_anywhere(address, held)) {
         held_.erase(found);
         --yielding_;
     }

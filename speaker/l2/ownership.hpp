@@ -7,14 +7,18 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 // Which addresses are answered for at this moment, port by port. Announcements say what should be;
 // this remembers what has been: a Yield goes on only for what was announced before, ends on a port
-// as soon as another node claims the address there, and everywhere after kYieldTime.
+// as soon as another node claims the address there (or did shortly before, being quicker to know),
+// and everywhere after kYieldTime.
 namespace steelyard::l2 {
 
 inline constexpr Duration kYieldTime = std::chrono::seconds(2);
+// How long before a Yield its new owner's claim counts.
+inline constexpr Duration kClaimTime = std::chrono::seconds(2);
 // After we took an address over, the old owner may not know yet: its claims are no conflict.
 inline constexpr Duration kTakeoverTime = std::chrono::seconds(2);
 
@@ -58,9 +62,12 @@ private:
     struct Held {
         const Announcement* announcement;  // in *announcements_
         Role role;
-        Instant since;                      // taken over, or began to yield
-        std::vector<unsigned> given_up_on;  // ports where the new owner was heard
+        Instant since;                                     // taken over, or began to yield
+        std::vector<unsigned> given_up_on;                 // ports where the new owner was heard
+        std::vector<std::pair<unsigned, Instant>> claims;  // while we announce: last by port
     };
+    static void begin_yield(Held& held, Instant now);
+    [[nodiscard]] bool is_held_anywhere(const net::IpAddress& address, const Held& held) const;
     void find_next_expiry();
     [[nodiscard]] bool is_held(const net::IpAddress& address, const Held& held, const Port& port)
         const;

@@ -5,6 +5,7 @@
 namespace steelyard::l2 {
 namespace {
 
+constexpr Duration kJudgeAfter = std::chrono::seconds(1);
 constexpr Duration kDefendInterval = std::chrono::seconds(10);  // RFC 5227 1.1
 // Of all addresses together: whoever spoofs them all shall not flood the one who listens.
 constexpr double kReportsPerSecond = 10;
@@ -27,7 +28,7 @@ void Station::set_announcements(std::shared_ptr<const Announcements> announcemen
     announcer_.set_announcements(std::move(announcements), now);
     responder_.forget_released();
     echo_.forget_released();
-    std::erase_if(next_defence_, [this](const auto& entry) {
+    std::erase_if(next_judgement_, [this](const auto& entry) {
         return !ownership_.is_answered(entry.first);
     });
 }
@@ -71,44 +72,61 @@ std::optional<Drop> Station::receive(
     }
     const std::uint16_t type = ether_type(frame);
     if (type == kEtherTypeArp) {
-        return receive_neighbour(*port, responder_.on_arp(*port, frame, out), now, out);
+        return receive_neighbour(*port, responder_.on_arp(*port, frame, out), now);
     }
     if (type == kEtherTypeIpv4 || (type == kEtherTypeIpv6 && is_icmpv6_echo_request(frame))) {
         const auto answered = echo_.on_frame(*port, frame, now, out);
         return answered ? std::nullopt : std::optional(answered.why());
     }
-    return receive_neighbour(*port, responder_.on_ndp(*port, frame, out), now, out);
+    return receive_neighbour(*port, responder_.on_ndp(*port, frame, out), now);
 }
 
-std::optional<Drop> Station::receive_neighbour(
-    const Port& port, const Heard& heard, Instant now, Actions& out
-) {
+std::optional<Drop> Station::receive_neighbour(const Port& port, const Heard& heard, Instant now) {
     if (const auto* asked = std::get_if<Asked>(&heard)) {
         announcer_.on_asked(port.index, asked->address, now);
         return std::nullopt;
     }
     if (const auto* claimed = std::get_if<Claimed>(&heard)) {
-        on_claim(port, *claimed, now, out);
+        on_claim(port, *claimed, now);
         return std::nullopt;
     }
     return std::get<Drop>(heard);
 }
 
-void Station::on_claim(const Port& port, const Claimed& claimed, Instant now, Actions& out) {
+void Station::on_claim(const Port& port, const Claimed& claimed, Instant now) {
     if (ownership_.on_claim(claimed.address, port, now) != Ownership::Claim::Conflict) {
         return;
     }
-    const auto next = next_defence_.find(claimed.address);
-    if ((next != next_defence_.end() && now < next->second) || !reports_.take(now)) {
+    Instant& next = next_judgement_.try_emplace(claimed.address, now).first->second;
+    if (now < next) {
         return;
     }
-    next_defence_[claimed.address] = now + kDefendInterval;
-    const bool defended = announcer_.defend(port.index, claimed.address, now, out);
-    out.emplace_back(Conflict{port.index, claimed.address, claimed.claimant, defended});
+    next = now + kDefendInterval;
+    const Conflict conflict{port.index, claimed.address, claimed.claimant, false};
+    judgements_.push_back({now + kJudgeAfter, conflict});
+}
+
+void Station::judge(Instant now, Actions& out) {
+    while (!judgements_.empty() && judgements_.front().due <= now) {
+        Conflict conflict = judgements_.front().conflict;
+        judgements_.pop_front();
+        const Port* const port = ownership_.port(conflict.interface_index);
+        const Announcement* const announcement =
+            port == nullptr ? nullptr : ownership_.find(conflict.address, *port);
+        if (announcement == nullptr || announcement->role != Role::Announce || now >= lease_) {
+            continue;
+        }
+        if (!reports_.take(now)) {
+            continue;
+        }
+        conflict.defended = announcer_.defend(port->index, conflict.address, now, out);
+        out.emplace_back(conflict);
+    }
 }
 
 void Station::on_deadline(Instant now, Actions& out) {
     ownership_.expire(now);
+    judge(now, out);
     lapsed_ = now >= lease_;
     if (!lapsed_) {
         announcer_.on_deadline(now, out);
@@ -117,6 +135,9 @@ void Station::on_deadline(Instant now, Actions& out) {
 
 std::optional<Instant> Station::next_deadline() const {
     auto next = ownership_.next_deadline();
+    if (!judgements_.empty() && (!next || judgements_.front().due < *next)) {
+        next = judgements_.front().due;
+    }
     const auto announce = lapsed_ ? std::nullopt : announcer_.next_deadline();
     if (announce && (!next || *announce < *next)) {
         next = announce;

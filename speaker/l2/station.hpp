@@ -12,8 +12,7 @@
 #include "speaker/l2/responder.hpp"
 
 #include <cstddef>
-#include <cstdint>
-#include <map>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,8 +26,9 @@
 //
 // Conflicts follow RFC 5227 2.4 (c): a foreign claim of an address we announce is met by one packet
 // that claims it back, at most every ten seconds an address and within the port's pace, and is
-// reported. We never give an address up over it: the election decides who owns what. No frame
-// changes what we own.
+// reported. It is judged a second later: the claimant may be the new owner, who learned of the move
+// before us, and then we yield or release the address meanwhile. We never give an address up over
+// it: the election decides who owns what. No frame changes what we own.
 namespace steelyard::l2 {
 
 class Station {
@@ -66,9 +66,10 @@ private:
         unsigned interface_index, std::span<const std::byte> frame, Instant now, Actions& out
     );
     [[nodiscard]] std::optional<Drop> receive_neighbour(
-        const Port& port, const Heard& heard, Instant now, Actions& out
+        const Port& port, const Heard& heard, Instant now
     );
-    void on_claim(const Port& port, const Claimed& claimed, Instant now, Actions& out);
+    void on_claim(const Port& port, const Claimed& claimed, Instant now);
+    void judge(Instant now, Actions& out);
 
     Ownership ownership_;
     Responder responder_;
@@ -76,7 +77,12 @@ private:
     Announcer announcer_;
     Instant lease_ = Instant::max();
     bool lapsed_ = false;  // the lease ran out and on_deadline() noticed
-    std::unordered_map<net::IpAddress, Instant> next_defence_;
+    struct Judgement {
+        Instant due;
+        Conflict conflict;
+    };
+    std::deque<Judgement> judgements_;  // in order of their time
+    std::unordered_map<net::IpAddress, Instant> next_judgement_;
     TokenBucket reports_;
     DropCounters drops_;
 };

@@ -79,6 +79,15 @@ TEST_F(ScaleTest, TenThousandForeignSolicitationsWakeNobodyAtTenThousandAddresse
     foreign_requests_wake_nobody(net::Family::V6);
 }
 
+// net.core.optmem_max of Linux before 6.7, as in Debian 12.
+TEST_F(ScaleTest, NeitherDoTheyWithTheSmallSocketsOfOlderKernels) {
+    in_node("sysctl -qw net.core.optmem_max=20480");
+    foreign_requests_wake_nobody(net::Family::V4);
+    own({});
+    foreign_requests_wake_nobody(net::Family::V6);
+    in_node("sysctl -qw net.core.optmem_max=131072");
+}
+
 TEST_F(ScaleTest, AddingAndRemovingOneOfManyAddressesKeepsTheOthersAnswered) {
     auto owned = scattered(net::Family::V4);
     own(owned);
