@@ -3,9 +3,21 @@
 namespace steelyard::speaker_plan {
 namespace {
 
-// What only a change of configuration mends; the other reasons come and go with pods and nodes.
-bool is_for_the_user(const Reasons& reasons) {
-    return reasons.why_not == WhyNot::NotInPool || reasons.why_not == WhyNot::NoAdvertisement;
+// What the user has to hear about a Service that nobody announces: what only a change of
+// configuration or of the nodes' hardware mends. The rest comes and goes with pods and nodes. In
+// words that do not change with the number of nodes.
+std::optional<std::string> complaint(const Reasons& reasons) {
+    const std::string start = "no node announces it: ";
+    if (reasons.why_not == WhyNot::NotInPool || reasons.why_not == WhyNot::NoAdvertisement) {
+        return start + to_string(reasons);
+    }
+    // A node that is not ready yet may still turn out to have the interface.
+    if (reasons.why_not == WhyNot::NoCandidate &&
+        reasons.excluded.contains(elect::Reason::NoInterface) &&
+        !reasons.excluded.contains(elect::Reason::NotReady)) {
+        return start + "no node that may has a usable interface that the L2Advertisements allow";
+    }
+    return std::nullopt;
 }
 
 bool is_announced(const AddressPlan& planned) {
@@ -63,15 +75,10 @@ std::vector<Event> events_between(
     }
     // Every node finds the same and says it in the same words, so it stays one Event.
     for (const auto& [service, reasons] : after.silent) {
+        const auto text = complaint(reasons);
         const auto earlier = before.silent.find(service);
-        if (is_for_the_user(reasons) &&
-            (earlier == before.silent.end() || earlier->second != reasons)) {
-            events.push_back(
-                {service,
-                 true,
-                 std::string(kAnnounceFailed),
-                 "no node announces it: " + to_string(reasons)}
-            );
+        if (text && (earlier == before.silent.end() || complaint(earlier->second) != text)) {
+            events.push_back({service, true, std::string(kAnnounceFailed), *text});
         }
     }
     return events;

@@ -60,6 +60,35 @@ TEST_F(EventsTest, AMissingAdvertisementIsToldOnceAsAWarning) {
     EXPECT_THAT(events_between(snapshot_.node_name, now, now), IsEmpty());
 }
 
+TEST_F(EventsTest, AnInterfaceThatNoNodeHasIsToldOnceAsAWarning) {
+    config_.l2_advertisements[0].interfaces = {"eth7"};
+    for (const char* name : {"a", "b", "c"}) {
+        member(name).interfaces = {{"eth0", true, true, true}};
+    }
+    const Announcements now = planned();
+
+    const auto events = events_between(snapshot_.node_name, {}, now);
+
+    ASSERT_THAT(events, SizeIs(1));
+    EXPECT_EQ(events[0].reason, "announceFailed");
+    EXPECT_EQ(
+        events[0].message,
+        "no node announces it: no node that may has a usable interface that the L2Advertisements "
+        "allow"
+    );
+    member("c").state = MemberState::Left;
+    EXPECT_THAT(events_between(snapshot_.node_name, now, planned()), IsEmpty());
+}
+
+TEST_F(EventsTest, ANodeThatStartsMayYetHaveTheInterface) {
+    config_.l2_advertisements[0].interfaces = {"eth7"};
+    member("a").ready = false;
+    member("b").interfaces.emplace();
+    member("c").interfaces.emplace();
+
+    EXPECT_THAT(events_between(snapshot_.node_name, {}, planned()), IsEmpty());
+}
+
 TEST_F(EventsTest, MissingEndpointsAreNobodysMistake) {
     snapshot_.slices.clear();
     EXPECT_THAT(events_between(snapshot_.node_name, {}, planned()), IsEmpty());
