@@ -72,6 +72,7 @@ void WatchRing::set_peers(const std::vector<Peer>& peers, Instant now, Actions& 
         add_peer(id, *peer);
     }
     reorder(now, out);
+    tell_verdicts(now, out);
 }
 
 void WatchRing::add_peer(NodeId id, const Peer& peer) {

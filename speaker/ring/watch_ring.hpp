@@ -193,6 +193,7 @@ private:
     Lease lease_;
     Instant heartbeat_at_;
     Instant last_input_;
+    Instant catching_up_until_;  // after a stall: what arrives may be old
     bool leaving_ = false;
     Counters counters_;
 };

@@ -41,6 +41,7 @@ void WatchRing::on_packet(
     }
     ++counters_.packets_received;
     receive(*peer, *body, header->counter, now, out);
+    tell_verdicts(now, out);
     lease_.decide(timing_, verdicts_.unreachable(self_), now);
 }
 
@@ -169,6 +170,8 @@ void WatchRing::on(
     }
     if (subject == self_) {
         lease_.on_accused(now);
+    } else if (now < catching_up_until_) {
+        return;  // it may have waited in our socket while we slept; what still holds comes again
     }
     if (verdicts_.hold(subject, from.place.id, now + timing_.verdict_life)) {
         changed(subject, false, out);

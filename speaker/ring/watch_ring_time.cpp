@@ -12,6 +12,7 @@ void WatchRing::notice_time(Instant now, Actions& out) {
     if (now > expected) {
         const Duration late = now - expected;
         if (late >= timing_.forget) {
+            catching_up_until_ = now + timing_.interval;
             forget_opinions(now, out);
         } else if (late >= timing_.late && !watched_.empty()) {
             abstain(now);
@@ -170,6 +171,7 @@ void WatchRing::judge(const Watching& watching, Instant now, Actions& out) {
     }
 }
 
+// Told at the end of the input: all that changed first, so that nothing outdated goes out with it.
 void WatchRing::set_bulletin(NodeId subject, bool unreachable, Instant now, Actions& out) {
     std::erase_if(bulletins_, [&](const Bulletin& old) { return old.subject == subject; });
     bulletins_.push_back({subject, unreachable, kCopies, now});
@@ -184,7 +186,6 @@ void WatchRing::set_bulletin(NodeId subject, bool unreachable, Instant now, Acti
             changed(subject, true, out);
         }
     }
-    tell_verdicts(now, out);
 }
 
 void WatchRing::tell_verdicts(Instant now, Actions& out) {
