@@ -70,6 +70,9 @@ WireSide::Callbacks Speaker::wire_callbacks() {
     callbacks.on_error = [this](const Error& error) {
         log_.warn("wire", {{"error", to_string(error)}});
     };
+    callbacks.on_refused = [this](const Error& error) {
+        log_.warn("gossip refused", {{"error", to_string(error)}});
+    };
     callbacks.on_failed = [this](const Error& error) {
         end(error);
     };

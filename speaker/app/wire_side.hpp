@@ -64,7 +64,10 @@ public:
     struct Callbacks {
         std::function<void(const SightRef&)> on_sight;
         std::function<void(const l2::Conflict&)> on_conflict;
-        std::function<void(const Error&)> on_error;   // a lasting fault, once
+        std::function<void(const Error&)> on_error;  // a lasting fault, once
+        // Gossip that was refused, a line in ten seconds; the watch ring's are only counted, since
+        // a node that joins hears heartbeats before it knows who sends them.
+        std::function<void(const Error&)> on_refused;
         std::function<void(const Error&)> on_failed;  // it cannot go on: end the process
     };
 

@@ -33,6 +33,8 @@ protected:
             sight_ = sight;
             changed_.notify();
         };
+        callbacks.on_refused = [](const Error&) {
+        };
         callbacks.on_failed = [this](const Error& error) {
             errors_.push_back(to_string(error));
         };

@@ -42,7 +42,7 @@ Result<> WireSide::Thread::open_gossip(gossip::Config config) {
         on_gossip(change, members);
     };
     handlers.refused = [this](const std::string& why) {
-        refused("gossip", why);
+        refused(why);
     };
     handlers.failed = [this](const std::string& why) {
         fail(make_error(Errc::Internal, "gossip: " + why));
@@ -75,8 +75,8 @@ Result<> WireSide::Thread::open_ring(
     handlers.lease = [this](Instant until) {
         packets_->set_lease(until);
     };
-    handlers.refused = [this](const std::string& why) {
-        refused("watch ring", why);
+    handlers.failed = [this](const std::string& why) {
+        fail(make_error(Errc::Internal, "watch ring: " + why));
     };
     auto driver =
         io::RingDriver::create(ioc_.get_executor(), std::move(options), std::move(handlers));
@@ -206,11 +206,16 @@ WireCounters WireSide::Thread::counters() const {
 }
 
 // Limited on this thread: a flood of bad packets must not queue up on the other.
-void WireSide::Thread::refused(const std::string& who, const std::string& why) {
+void WireSide::Thread::refused(const std::string& why) {
     if (const auto held_back = refused_.admit(now())) {
         const std::string more =
             *held_back == 0 ? "" : " (and " + std::to_string(*held_back) + " before it)";
-        report(make_error(Errc::Invalid, who + ": " + why + more));
+        asio::post(
+            control_,
+            [callbacks = callbacks_, error = make_error(Errc::Invalid, why + more)] {
+                callbacks->on_refused(error);
+            }
+        );
     }
 }
 

@@ -65,7 +65,7 @@ private:
     void on_verdicts(const io::RingDriver::Names& unreachable);
     void tell();
     void follow_members();
-    void refused(const std::string& who, const std::string& why);
+    void refused(const std::string& why);
     void report(const Error& error);
     void fail(const Error& error);
     [[nodiscard]] wire::Bytes encode_meta() const;

@@ -109,8 +109,8 @@ RingDriver::RingDriver(
       timer_(executor),
       told_lease_(core_.lease()),
       tasks_(executor, [this](const std::string& name, const std::exception_ptr& error) {
-          if (error && handlers_.refused) {
-              handlers_.refused(name + ": " + rt::describe(error));
+          if (error && handlers_.failed) {
+              handlers_.failed(name + ": " + rt::describe(error));
           }
       }) {
     boost::system::error_code ec;

@@ -38,6 +38,8 @@ public:
         std::function<void(Instant until)> lease;
         // Input that was refused: one line for the log. May come often.
         std::function<void(const std::string&)> refused;
+        // The driver itself failed and hears nothing any more: end the process. One line says why.
+        std::function<void(const std::string&)> failed;
     };
 
     // Fails with one line when the address cannot be bound or the config is wrong.
