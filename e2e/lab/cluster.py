@@ -337,7 +337,7 @@ class Cluster:
 
     def arping(self, address, machine=topology.CLIENT, count=1):
         """MAC addresses that answered, one per answer."""
-        _, out, _ = self.try_run(machine, "arping", "-I", "eth0", "-c", str(count), "-w", "1", address)
+        _, out, _ = self.try_run(machine, "arping", "-I", "eth0", "-c", str(count), "-w", str(count), address)
         return re.findall(r"\b((?:[0-9a-f]{2}:){5}[0-9a-f]{2})\b", out.lower())
 
     def ask(self, address, machine=topology.CLIENT, interface="eth0", seconds=0.3, **options):

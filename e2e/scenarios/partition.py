@@ -1,0 +1,46 @@
+"""Nodes that do not hear each other, and then do again: in the end every address has one owner.
+
+A node that nobody hears, but that the clients still hear, is the worst case: each side may announce, at most
+once, and the moment the network heals one of them stops.
+"""
+
+import time
+
+from cluster import expect
+from manifests import advertisement, balancer, passed, pool_object, start_pods
+
+
+def run(cluster):
+    start_pods(cluster)
+    cluster.put(pool_object("first", "192.168.100.200-192.168.100.205"), advertisement(),
+                *(balancer(f"web{number}") for number in range(6)))
+    addresses = [cluster.wait_external_ip(f"web{number}") for number in range(6)]
+    before = {address: cluster.wait_owner(address) for address in addresses}
+
+    # Two nodes that do not hear each other: the third speaks for both, nobody takes anything from them.
+    cluster.partition("node1", "node2")
+    deadline = time.monotonic() + 8
+    while time.monotonic() < deadline:
+        for address in addresses:
+            expect(len(cluster.owners(address)) == 1, f"{address} is answered by {cluster.owners(address)}")
+    passed("two nodes that do not hear each other, but a third: every address keeps one owner")
+    cluster.heal()
+
+    # One node hears neither of the others: each side serves what it can, the clients hear both.
+    for other in ("node2", "node3"):
+        cluster.partition("node1", other)
+    cluster.wait_for("owners on the larger side", lambda: all(
+        set(cluster.owners(address)) & {"node2", "node3"} for address in addresses), 30)
+    for address in addresses:
+        owners = cluster.owners(address)
+        expect(len(set(owners) & {"node2", "node3"}) == 1, f"{address} is answered by {owners} on one side")
+    passed("one node apart: on the side of the other two every address has one owner")
+    cluster.heal()
+    healed = time.monotonic()
+    cluster.wait_for("one owner for every address", lambda: all(
+        len(cluster.owners(address)) == 1 for address in addresses), 30)
+    print(f"  one owner each {time.monotonic() - healed:.1f} s after healing (asking took "
+          f"{0.3 * len(addresses):.1f} s of it)")
+    cluster.wait_for("owners as before", lambda: {
+        address: cluster.owner(address) for address in addresses} == before, 40)
+    passed("after healing every address has one owner again, the one it had")
