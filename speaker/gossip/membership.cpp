@@ -7,7 +7,6 @@
 
 namespace steelyard::gossip {
 
-using gossip_wire::encode;
 using gossip_wire::PacketMessage;
 
 namespace {
@@ -75,6 +74,7 @@ void Membership::set_peers(std::vector<net::Endpoint> peers, Instant now) {
 
 void Membership::know(std::span<const Member> members, Instant now) {
     table_.reserve(members.size() + 1);
+    schedule_.reserve(members.size() + 1);
     for (const Member& member : members) {
         if (table_.find(member.name) == nullptr) {
             table_.add(member).since = now;

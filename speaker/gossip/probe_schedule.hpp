@@ -14,6 +14,7 @@ class ProbeSchedule {
 public:
     // At a random place, so that a newcomer is as likely probed soon as late.
     void insert(const std::string& name, Rng& rng);
+    void reserve(std::size_t members) { order_.reserve(members); }
     void remove(const std::vector<std::string>& names);
     // Makes this member the next one; its old place is taken by who was next.
     void hasten(const std::string& name);

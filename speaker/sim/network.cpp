@@ -46,8 +46,8 @@ net::Endpoint address_of(std::size_t node) {
     return {net::IpAddress::v4(0x0a000001U + static_cast<std::uint32_t>(node)), 7946};
 }
 
-std::size_t number_of(std::string_view name) {
-    std::size_t number = 0;
+std::uint32_t number_of(std::string_view name) {
+    std::uint32_t number = 0;
     const std::string_view digits = name.substr(kName.size());
     std::from_chars(digits.data(), digits.data() + digits.size(), number);
     return number;
@@ -296,7 +296,12 @@ void GossipNetwork::carry_out(std::size_t node, Actions& actions) {
             state.inbound.erase(close->id);
         } else if (const auto* changed = std::get_if<gossip::Changed>(&action)) {
             ++counts_[static_cast<std::size_t>(changed->kind)];
-            observations_.push_back({now_, node, changed->kind, number_of(changed->member.name)});
+            observations_.push_back(
+                {now_,
+                 static_cast<std::uint32_t>(node),
+                 number_of(changed->member.name),
+                 changed->kind}
+            );
         } else if (std::holds_alternative<gossip::LeaveFinished>(action)) {
             state.leave_finished = true;
         }

@@ -25,12 +25,12 @@ struct NetworkConfig {
     gossip_wire::KeyRing keys;
 };
 
-// A change of membership as one node saw it.
+// A change of membership as one node saw it. Small: a large cluster makes millions of them.
 struct Observation {
     Instant at;
-    std::size_t observer = 0;
+    std::uint32_t observer = 0;
+    std::uint32_t member = 0;
     gossip::Changed::Kind kind = gossip::Changed::Kind::Joined;
-    std::size_t member = 0;
 };
 
 class GossipNetwork {

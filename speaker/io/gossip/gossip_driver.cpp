@@ -176,6 +176,7 @@ void GossipDriver::start() {
 
 void GossipDriver::set_peers(const std::vector<net::IpAddress>& peers) {
     std::vector<net::Endpoint> endpoints;
+    endpoints.reserve(peers.size());
     for (const net::IpAddress& peer : peers) {
         endpoints.push_back({peer, address().port});
     }

@@ -244,14 +244,19 @@ Result<int> serve(const Flags& flags) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Flags flags;
-    CLI::App app("gossip node for tests");
-    declare(app, flags);
-    CLI11_PARSE(app, argc, argv);
-    const auto served = serve(flags);
-    if (!served) {
-        std::cerr << to_string(served.error()) << std::endl;
+    try {
+        Flags flags;
+        CLI::App app("gossip node for tests");
+        declare(app, flags);
+        CLI11_PARSE(app, argc, argv);
+        const auto served = serve(flags);
+        if (!served) {
+            std::cerr << to_string(served.error()) << std::endl;
+            return 1;
+        }
+        return *served;
+    } catch (const std::exception& error) {
+        std::cerr << error.what() << std::endl;
         return 1;
     }
-    return *served;
 }
