@@ -47,6 +47,13 @@ double cpu_nanoseconds() {
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
+template <class Body>
+double milliseconds(const Body& body) {
+    const double start = cpu_nanoseconds();
+    body();
+    return (cpu_nanoseconds() - start) / 1e6;
+}
+
 // Median CPU time of one frame, of several rounds over all of them.
 template <class Body>
 double per_frame(const std::vector<l2::Frame>& frames, int rounds, const Body& body) {
@@ -298,8 +305,12 @@ void wake_ups(net::Family family, const char* name) {
     link.mac = kOurs;
     link.up = link.running = link.broadcast = true;
     driver.set_interfaces({link});
-    driver.set_announcements(announce(scattered(family, kAddresses, 1)));
+    auto addresses = scattered(family, kAddresses, 1);
+    const double all = milliseconds([&] { driver.set_announcements(announce(addresses)); });
     ioc.run_for(500ms);
+    addresses.pop_back();
+    const double one = milliseconds([&] { driver.set_announcements(announce(addresses)); });
+    ioc.run_for(100ms);
     const auto before = driver.wake_ups();
     const double filtered = flood(ioc, foreign);
     const auto ours = driver.wake_ups() - before;
@@ -323,6 +334,13 @@ void wake_ups(net::Family family, const char* name) {
     socket->close();
     ioc.restart();
     ioc.run();
+    std::printf(
+        "%zu %s addresses announced in %.1f ms, one of them released in %.1f ms\n",
+        kAddresses,
+        name,
+        all,
+        one
+    );
     std::printf(
         "%zu foreign %s requests at %zu scattered addresses: %llu wake-ups, by EtherType alone "
         "%zu (of as many for our own, %llu came); the kernel's part of a frame %.0f ns without us, "

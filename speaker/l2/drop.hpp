@@ -48,7 +48,9 @@ private:
 template <class T>
 class Decoded {
 public:
+    // NOLINTNEXTLINE(google-explicit-constructor): a decoder returns either, as with std::optional
     Decoded(T packet) : packet_(std::move(packet)) {}
+    // NOLINTNEXTLINE(google-explicit-constructor): as above
     Decoded(Drop why) : why_(why) {}
 
     explicit operator bool() const { return packet_.has_value(); }

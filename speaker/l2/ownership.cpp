@@ -7,7 +7,10 @@ namespace steelyard::l2 {
 
 Ownership::Ownership() : announcements_(std::make_shared<const Announcements>()) {}
 
-void Ownership::set_announcements(std::shared_ptr<const Announcements> announcements, Instant now) {
+void Ownership::set_announcements(
+    std::shared_ptr<const Announcements> announcements, Instant now, bool answering
+) {
+    const bool may_yield = answering && (!resumed_ || now >= *resumed_ + kYieldTime);
     std::erase_if(held_, [&](const auto& entry) { return !announcements->contains(entry.first); });
     for (const auto& [address, announcement] : *announcements) {
         const auto known = held_.find(address);
@@ -27,15 +30,19 @@ void Ownership::set_announcements(std::shared_ptr<const Announcements> announcem
             continue;
         }
         begin_yield(held, now);
-        if (!is_held_anywhere(address, held)) {
+        if (!may_yield || !is_held_anywhere(address, held)) {
             held_.erase(known);
         }
     }
+    announcements_ = std::move(announcements);
+    count_yielding();
+}
+
+void Ownership::count_yielding() {
     yielding_ =
         static_cast<std::size_t>(std::count_if(held_.begin(), held_.end(), [](const auto& entry) {
             return entry.second.role == Role::Yield;
         }));
-    announcements_ = std::move(announcements);
     find_next_expiry();
 }
 
@@ -62,6 +69,13 @@ void Ownership::retake(Instant now) {
             held.since = now;
         }
     }
+}
+
+void Ownership::resume(Instant now) {
+    std::erase_if(held_, [](const auto& entry) { return entry.second.role == Role::Yield; });
+    count_yielding();
+    retake(now);
+    resumed_ = now;
 }
 
 bool Ownership::is_held(const net::IpAddress& address, const Held& held, const Port& port) const {

@@ -13,7 +13,8 @@
 // Which addresses are answered for at this moment, port by port. Announcements say what should be;
 // this remembers what has been: a Yield goes on only for what was announced before, ends on a port
 // as soon as another node claims the address there (or did shortly before, being quicker to know),
-// and everywhere after kYieldTime.
+// and everywhere after kYieldTime. Who was silent for want of a lease yields nothing: what it lost
+// meanwhile has long been claimed, unheard.
 namespace steelyard::l2 {
 
 inline constexpr Duration kYieldTime = std::chrono::seconds(2);
@@ -27,9 +28,14 @@ public:
     Ownership();
 
     void set_ports(std::vector<Port> ports) { ports_ = std::move(ports); }
-    void set_announcements(std::shared_ptr<const Announcements> announcements, Instant now);
+    // `answering`: there is a lease.
+    void set_announcements(
+        std::shared_ptr<const Announcements> announcements, Instant now, bool answering = true
+    );
     // Everything announced counts as taken over now.
     void retake(Instant now);
+    // There is a lease again: no yield goes on, and none begins in the next kYieldTime.
+    void resume(Instant now);
 
     // The announcement when the address is answered for on this port, else null.
     [[nodiscard]] const Announcement* find(const net::IpAddress& address, const Port& port) const;
@@ -68,6 +74,7 @@ private:
     };
     static void begin_yield(Held& held, Instant now);
     [[nodiscard]] bool is_held_anywhere(const net::IpAddress& address, const Held& held) const;
+    void count_yielding();
     void find_next_expiry();
     [[nodiscard]] bool is_held(const net::IpAddress& address, const Held& held, const Port& port)
         const;
@@ -77,6 +84,7 @@ private:
     std::unordered_map<net::IpAddress, Held> held_;
     std::size_t yielding_ = 0;
     std::optional<Instant> next_expiry_;
+    std::optional<Instant> resumed_;
 };
 
 }  // namespace steelyard::l2

@@ -24,7 +24,7 @@ void Station::set_ports(std::vector<Port> ports, Instant now) {
 }
 
 void Station::set_announcements(std::shared_ptr<const Announcements> announcements, Instant now) {
-    ownership_.set_announcements(announcements, now);
+    ownership_.set_announcements(announcements, now, now < lease_);
     announcer_.set_announcements(std::move(announcements), now);
     responder_.forget_released();
     echo_.forget_released();
@@ -38,7 +38,8 @@ bool Station::set_lease(Instant until, Instant now) {
     lease_ = until;
     if (renewed) {
         lapsed_ = false;
-        announce_all_again(now);
+        ownership_.resume(now);
+        announcer_.announce_all_again(now);
     }
     return renewed;
 }

@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <stdexcept>
 #include <utility>
 
 namespace steelyard::io_l2 {
@@ -42,6 +43,9 @@ void DriverFixture::SetUp() {
     };
     callbacks.on_yielded = [this] {
         ++yielded_;
+        if (throws_when_yielded_) {
+            throw std::runtime_error("by the test");
+        }
     };
     callbacks.on_failed = [this](const Error& error) {
         failures_.push_back(to_string(error));

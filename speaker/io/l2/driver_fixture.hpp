@@ -53,6 +53,7 @@ protected:
     std::vector<std::string> failures_;
     std::vector<l2::Conflict> conflicts_;
     int yielded_ = 0;
+    bool throws_when_yielded_ = false;
     std::unique_ptr<PacketDriver> driver_;
 
 private:

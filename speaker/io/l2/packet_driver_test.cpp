@@ -165,6 +165,17 @@ TEST_F(PacketDriverTest, AYieldNobodyClaimsEnds) {
     EXPECT_THAT(conflicts_, IsEmpty());
 }
 
+TEST_F(PacketDriverTest, AnExceptionInATaskIsReportedAsFatal) {
+    throws_when_yielded_ = true;
+    announce({"10.9.0.100"});
+    announce({"10.9.0.100"}, l2::Role::Yield);
+
+    EXPECT_TRUE(run_until([&] { return !failures_.empty(); }));
+    EXPECT_THAT(
+        std::exchange(failures_, {}), testing::ElementsAre(HasSubstr("l2 timer: by the test"))
+    );
+}
+
 TEST_F(PacketDriverTest, WhatWasAskedWhileItHadNoLeaseIsNeverAnswered) {
     announce({"10.9.0.100", "fd09::100"});
     run_for(50ms);
