@@ -302,6 +302,39 @@ TEST_F(StationTest, ANewLeaseAfterALapseAnnouncesEverythingAgain) {
     EXPECT_THAT(receive(claim(kAddress), kStart + 31s), IsEmpty()) << "a takeover";
 }
 
+TEST_F(StationTest, WhatWasLostWithoutALeaseIsNotYielded) {
+    own(kStart);
+    station_.set_lease(kStart + 10s, kStart);
+    yield(kStart + 15s);
+
+    station_.set_lease(kStart + 40s, kStart + 15s);
+
+    EXPECT_FALSE(answers(kAddress, kStart + 15s));
+    EXPECT_EQ(station_.ownership().yielding(), 0U);
+}
+
+TEST_F(StationTest, ANodeThatLearnsOfItsLossAfterALapseDoesNotYield) {
+    own(kStart);
+    station_.set_lease(kStart + 10s, kStart);
+    station_.set_lease(kStart + 40s, kStart + 15s);
+    yield(kStart + 15s + 100ms);
+
+    EXPECT_FALSE(answers(kAddress, kStart + 15s + 100ms));
+
+    own(kStart + 20s);
+    yield(kStart + 30s);
+    EXPECT_TRUE(answers(kAddress, kStart + 30s)) << "that was long ago";
+}
+
+TEST_F(StationTest, ALapseEndsAYield) {
+    own(kStart);
+    station_.set_lease(kStart + 10s, kStart);
+    yield(kStart + 9500ms);
+    station_.set_lease(kStart + 40s, kStart + 10500ms);
+
+    EXPECT_FALSE(answers(kAddress, kStart + 10500ms));
+}
+
 TEST_F(StationTest, AHealedPartitionAnnouncesEverythingAgain) {
     own(kStart);
     (void)due(kStart);
