@@ -14,6 +14,7 @@ awaitable<void> Speaker::plan_loop() {
         co_await replan_.wait();
         follow_peers();
         if (watches_.synced()) {
+            meet_others();
             load_config();
             announce();
         }
@@ -29,7 +30,11 @@ void Speaker::load_config() {
         objects.l2_advertisements.push_back(*advertisement);
     }
     const std::vector<config::Problem> before = config_.problems();
+    const bool had_one = config_.loaded();
     config_.update(config::parse(objects));
+    if (config_.loaded() != had_one) {
+        tell_.notify();  // this node may be elected now
+    }
     if (config_.problems() == before) {
         return;
     }
@@ -68,7 +73,11 @@ speaker_plan::Snapshot Speaker::snapshot() const {
 void Speaker::announce() {
     const auto told = sight_ ? told_of(*sight_, options_.node_name) : std::nullopt;
     announced_draining_ = told && told->draining;
+    const bool judged = sight_ && sight_->verdict != judged_;
     auto next = std::make_shared<const speaker_plan::Announcements>(speaker_plan::plan(snapshot()));
+    if (judged) {
+        judged_ = sight_->verdict;
+    }
     if (announced_once_ && *next == *announcements_) {
         return;
     }
@@ -76,7 +85,10 @@ void Speaker::announce() {
     if (!announced_once_ || answered != answered_) {
         answered_ = answered;
         wire_->set_announcements(std::make_shared<const l2::Announcements>(std::move(answered)));
-        note_failover();
+        if (judged && judged_) {
+            const Duration took = std::chrono::steady_clock::now() - *judged_;
+            failover_seconds_ = std::chrono::duration<double>(took).count();
+        }
     }
     announced_once_ = true;
     tell_services(*next);
@@ -94,16 +106,6 @@ bool Speaker::answers_ping() const {
             return options_.proxy.mode == proxy::Mode::AnnounceOnly;
     }
     return false;
-}
-
-// The first change after a verdict is its consequence.
-void Speaker::note_failover() {
-    if (!sight_ || !sight_->verdict || sight_->verdict == answered_verdict_) {
-        return;
-    }
-    answered_verdict_ = sight_->verdict;
-    const Duration took = std::chrono::steady_clock::now() - *sight_->verdict;
-    failover_seconds_ = std::chrono::duration<double>(took).count();
 }
 
 void Speaker::tell_statuses() {

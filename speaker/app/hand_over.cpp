@@ -1,5 +1,6 @@
 #include "common/rt/sleep.hpp"
 #include "speaker/app/speaker.hpp"
+#include "speaker/app/view.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -36,14 +37,7 @@ awaitable<void> Speaker::hand_over() {
         announcements_->addresses.end(),
         [](const auto& entry) { return entry.second.announced_here; }
     );
-    const bool heirs =
-        sight_ && std::any_of(
-                      sight_->members.begin(),
-                      sight_->members.end(),
-                      [this](const gossip::Member& member) {
-                          return member.is_live() && member.name != options_.node_name;
-                      }
-                  );
+    const bool heirs = sight_ && has_company(*sight_, options_.node_name);
     tasks_.cancel();
     co_await tasks_.join();
     const Duration last_answers = answers && heirs ? kLastAnswers : Duration::zero();

@@ -94,6 +94,9 @@ void Speaker::on_sight(const WireSide::SightRef& sight) {
             }
         }
     }
+    if (has_company(*sight, options_.node_name)) {
+        met();
+    }
     const bool cut_off = sight->unreachable.contains(options_.node_name);
     if (std::exchange(cut_off_, cut_off) && !cut_off && ready_ && !leaving_) {
         begin_settling();

@@ -63,6 +63,9 @@ private:
     awaitable<void> plan_loop();
     awaitable<void> meta_loop();
     awaitable<void> upkeep_loop();
+    void meet_others();
+    awaitable<void> end_meeting();
+    void met();
     void begin_settling();
     awaitable<void> end_settling(std::uint64_t mine);
     void count_announced();
@@ -76,7 +79,6 @@ private:
     void tell_services(const speaker_plan::Announcements& next);
     void tell_statuses();
     void record(const speaker_plan::Event& event);
-    void note_failover();
     void tell_meta();
     void follow_peers();
     void reload_keys();
@@ -129,11 +131,13 @@ private:
     bool announced_once_ = false;
     bool announced_draining_ = false;         // by a plan that knew that this node drains
     std::optional<double> failover_seconds_;  // from the last verdict to its announcements
-    std::optional<Instant> answered_verdict_;
+    std::optional<Instant> judged_;           // the last verdict that was planned for
     Conflicts conflicts_;
 
     NodeMeta told_;  // of this node, to the others
     bool ready_ = false;
+    bool meeting_ = false;  // the peers are known; since then they are waited for
+    bool met_ = false;      // another speaker was seen, or none answered in time
     bool settling_ = false;
     std::uint64_t settlings_ = 0;  // begun so far: the last one ends it
     bool cut_off_ = false;         // the others hold this node unreachable

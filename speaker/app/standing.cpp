@@ -3,6 +3,7 @@
 #include "speaker/app/view.hpp"
 
 #include <chrono>
+#include <utility>
 
 // What this node says of itself to the others. Its own election reads the same words back from
 // gossip, so that all nodes decide from one set of facts.
@@ -15,6 +16,8 @@ namespace {
 constexpr const char* kDrainAnnotation = "steelyard.io/drain";
 // At most ten updates a second: each one goes to every member.
 constexpr Duration kMetaPace = 100ms;
+// How long a node whose peers do not answer waits for them before it serves alone.
+constexpr Duration kMeet = 2s;
 
 }  // namespace
 
@@ -36,12 +39,40 @@ void Speaker::tell_meta() {
 
 NodeMeta Speaker::own_meta() const {
     NodeMeta meta;
-    meta.ready = ready_;
+    // Without a configuration it would own addresses that it cannot announce.
+    meta.ready = ready_ && met_ && config_.current() != nullptr;
     meta.draining = drains();
     meta.settling = settling_;
     meta.interfaces = told_interfaces(links_.snapshot(), l2::NameExclusions::standard());
     meta.unservable = unservable_;
     return meta;
+}
+
+// A node that has just started knows only itself and would claim every address, until it has
+// joined.
+void Speaker::meet_others() {
+    if (std::exchange(meeting_, true)) {
+        return;
+    }
+    if (peers_.empty()) {
+        met();
+    } else {
+        tasks_.spawn("meet", end_meeting());
+    }
+}
+
+awaitable<void> Speaker::end_meeting() {
+    co_await rt::sleep_for(kMeet);
+    if (!met_) {
+        log_.warn("no other speaker answers; going on alone");
+    }
+    met();
+}
+
+void Speaker::met() {
+    if (!std::exchange(met_, true)) {
+        tell_.notify();
+    }
 }
 
 // Told to leave, by SIGTERM or by hand; or the kernel takes nothing any more, for so long that the

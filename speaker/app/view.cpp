@@ -79,6 +79,14 @@ std::optional<NodeMeta> told_of(const Sight& sight, const std::string& name) {
     return std::nullopt;
 }
 
+bool has_company(const Sight& sight, const std::string& self) {
+    return std::any_of(
+        sight.members.begin(),
+        sight.members.end(),
+        [&](const gossip::Member& member) { return member.is_live() && member.name != self; }
+    );
+}
+
 std::vector<ring::Peer> ring_peers(
     const std::vector<gossip::Member>& members, const std::string& self
 ) {

@@ -65,6 +65,16 @@ TEST(ViewTest, ASteelyardMemberTellsWhetherItIsReady) {
     EXPECT_EQ(views[3].state, speaker_plan::MemberState::Left);
 }
 
+TEST(ViewTest, OnlyAnotherLiveMemberIsCompany) {
+    const auto alive = gossip::MemberState::Alive;
+    EXPECT_FALSE(has_company(sight({}), "a"));
+    EXPECT_FALSE(has_company(sight({member("a", alive, {})}), "a"));
+    EXPECT_FALSE(has_company(
+        sight({member("a", alive, {}), member("b", gossip::MemberState::Dead, {})}), "a"
+    ));
+    EXPECT_TRUE(has_company(sight({member("a", alive, {}), member("b", alive, {})}), "a"));
+}
+
 TEST(ViewTest, OnlyADeadMembersEndpointsLeaveRotation) {
     // One that left says that its speaker stops; its node still forwards.
     EXPECT_THAT(
