@@ -1,11 +1,14 @@
 """The controller restarts: no address changes, and a Service made meanwhile gets one afterwards."""
 
 from cluster import NAMESPACE, expect
-from manifests import serve_web, service
+from manifests import advertisement, on_nodes, serve_web, service
 
 
 def run(cluster):
     address = serve_web(cluster)
+    # One announcer for all: a Service more may otherwise move another one's address for balance.
+    cluster.put(advertisement(nodeSelectors=on_nodes("node1")))
+    cluster.wait_owner(address, "node1")
     cluster.apply(service("second", "web"))
     second = cluster.wait_external_ip("second")
     prober = cluster.prober("client", address)

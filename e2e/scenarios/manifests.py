@@ -1,5 +1,7 @@
 """Manifests the scenarios share, and the steps that most of them begin with."""
 
+from cluster import expect
+
 POOL = """
 apiVersion: metallb.io/v1beta1
 kind: IPAddressPool
@@ -99,6 +101,19 @@ def start_pods(cluster, replicas=3, node=None):
 def passed(case):
     """One case of a story holds."""
     print(f"  ok: {case}", flush=True)
+
+
+def expect_nothing_lost(what, prober, moves=0):
+    """Ends a prober and prints what it measured; every request has to be answered. One exception: a connection
+    that is open at the moment its address moves is in the old node's IPVS table only, and the new node resets it;
+    so at most one reset a move."""
+    measured = prober.stop()
+    resets = measured["errors"].get("Connection reset by peer", 0)
+    print(f"  {what}: {measured['failed']} of {measured['requests']} requests failed"
+          + (f" ({resets} open while the address moved)" if resets else "")
+          + f", longest time without an answer {measured['gap_ms']:.0f} ms", flush=True)
+    expect(measured["failed"] == resets <= moves, f"{what}: {measured['failed']} of {measured['requests']} requests "
+           f"failed: {measured['errors']}")
 
 
 # --- as YAML, for kubectl
