@@ -19,16 +19,19 @@ bool is_unservable(const Question& question, NodeIndex node) {
     return !list.empty() && std::binary_search(list.begin(), list.end(), node);
 }
 
-// The rules that only our own speakers know enough for.
-std::optional<Reason> own_exclusion(const Facts& facts, const Question& question, NodeIndex node) {
+// The rules that only our own speakers know enough for. `lenient`: but for those that leave a node
+// as a last resort.
+std::optional<Reason> own_exclusion(
+    const Facts& facts, const Question& question, NodeIndex node, bool lenient
+) {
     const NodeFacts& facts_of_node = facts.nodes[node];
-    if (!facts_of_node.reachable) {
+    if (!facts_of_node.reachable && !lenient) {
         return Reason::Unreachable;
     }
     if (!facts_of_node.ready) {
         return Reason::NotReady;
     }
-    if (!facts_of_node.forwards || is_unservable(question, node)) {
+    if ((!facts_of_node.forwards && !lenient) || is_unservable(question, node)) {
         return Reason::NotServable;
     }
     switch (facts.fits[question.fits][node].link) {
@@ -81,7 +84,7 @@ std::optional<Reason> metallb_exclusion(
 
 std::optional<Reason> exclusion(const Facts& facts, const Question& question, NodeIndex node) {
     const auto reason = metallb_exclusion(facts, question, node);
-    return reason ? reason : own_exclusion(facts, question, node);
+    return reason ? reason : own_exclusion(facts, question, node, false);
 }
 
 Merit merit_of(const Facts& facts, const Question& question, NodeIndex node) {
@@ -92,10 +95,20 @@ Merit merit_of(const Facts& facts, const Question& question, NodeIndex node) {
     return merit;
 }
 
+bool is_last_resort(const Facts& facts, const Question& question, NodeIndex node) {
+    const NodeFacts& facts_of_node = facts.nodes[node];
+    if (facts_of_node.reachable && facts_of_node.forwards) {
+        return false;
+    }
+    return !metallb_exclusion(facts, question, node) && !own_exclusion(facts, question, node, true);
+}
+
 BestCandidates::BestCandidates(const Facts& facts) : facts_(facts), common_(facts.fits.size()) {}
 
-void BestCandidates::offer(const Question& question, NodeIndex node) {
-    if (exclusion(facts_, question, node)) {
+void BestCandidates::offer(const Question& question, NodeIndex node, bool last_resort) {
+    const bool stands =
+        last_resort ? is_last_resort(facts_, question, node) : !exclusion(facts_, question, node);
+    if (!stands) {
         return;
     }
     const Merit merit = merit_of(facts_, question, node);
@@ -108,15 +121,30 @@ void BestCandidates::offer(const Question& question, NodeIndex node) {
     }
 }
 
+void BestCandidates::offer_all(const Question& question) {
+    best_.clear();
+    for (const bool last_resort : {false, true}) {
+        if (question.local) {
+            for (const LocalNode& entry : *question.local) {
+                offer(question, entry.node, last_resort);
+            }
+        } else {
+            for (NodeIndex i = 0; i < facts_.nodes.size(); ++i) {
+                offer(question, i, last_resort);
+            }
+        }
+        if (!best_.empty()) {
+            return;
+        }
+    }
+}
+
 const std::vector<NodeIndex>& BestCandidates::common(const Question& question) {
     auto& known = common_[question.fits];
     if (!known) {
         Question plain;
         plain.fits = question.fits;
-        best_.clear();
-        for (NodeIndex i = 0; i < facts_.nodes.size(); ++i) {
-            offer(plain, i);
-        }
+        offer_all(plain);
         known = best_;
     }
     return *known;
@@ -124,10 +152,7 @@ const std::vector<NodeIndex>& BestCandidates::common(const Question& question) {
 
 const std::vector<NodeIndex>& BestCandidates::of(const Question& question) {
     if (question.local) {
-        best_.clear();
-        for (const LocalNode& entry : *question.local) {
-            offer(question, entry.node);
-        }
+        offer_all(question);
         return best_;
     }
     const std::vector<NodeIndex>& usual = common(question);
@@ -137,10 +162,7 @@ const std::vector<NodeIndex>& BestCandidates::of(const Question& question) {
         })) {
         return usual;
     }
-    best_.clear();
-    for (NodeIndex i = 0; i < facts_.nodes.size(); ++i) {
-        offer(question, i);
-    }
+    offer_all(question);
     return best_;
 }
 

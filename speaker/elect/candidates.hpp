@@ -24,6 +24,10 @@ struct Merit {
 // In MetalLB's order standing does not count.
 [[nodiscard]] Merit merit_of(const Facts& facts, const Question& question, NodeIndex node);
 
+// Nodes that are candidates when there is no other: a verdict or an overflow that leaves nobody
+// would only make the address dark, while such a node may well serve it. In our order only.
+[[nodiscard]] bool is_last_resort(const Facts& facts, const Question& question, NodeIndex node);
+
 // The candidates of greatest merit, among whom only the hash decides; ascending. Most questions
 // with the same fits have the same ones, so those are found once.
 class BestCandidates {
@@ -36,7 +40,8 @@ public:
 private:
     // Without regard to what a single address adds.
     [[nodiscard]] const std::vector<NodeIndex>& common(const Question& question);
-    void offer(const Question& question, NodeIndex node);
+    void offer_all(const Question& question);
+    void offer(const Question& question, NodeIndex node, bool last_resort);
 
     const Facts& facts_;
     std::vector<std::optional<std::vector<NodeIndex>>> common_;  // by fits

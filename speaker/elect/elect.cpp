@@ -175,7 +175,8 @@ Verdict explain(const Facts& facts, const Question& question, std::optional<Node
     const std::uint64_t seed = address_seed(question.address);
     std::vector<Ranked> ranked;
     for (NodeIndex i = 0; i < facts.nodes.size(); ++i) {
-        if (const auto reason = exclusion(facts, question, i)) {
+        // A last resort that won is no candidate, but for want of any.
+        if (const auto reason = exclusion(facts, question, i); reason && i != winner) {
             verdict.excluded.push_back({i, *reason});
             continue;
         }

@@ -120,7 +120,8 @@ struct Verdict {
 // number of Local Services they serve, then standing, then preference, then the order's hash.
 //
 // Order::Rendezvous: addresses that have the same best candidates are spread over them so that
-// none owns more than load_limit(): a winner therefore depends on the whole set.
+// none owns more than load_limit(): a winner therefore depends on the whole set. An address without
+// candidates goes to one of those that are only Unreachable or do not forward everything.
 //
 // Order::MetalLb: standing and load do not count. The node MetalLB would name, by the facts it
 // knows, owns the address. When that node is ours and cannot serve for a reason MetalLB does not

@@ -385,6 +385,47 @@ TEST_F(MixedRingTest, AForeignNodeTakesOverFromOneThatMetalLbSeesGone) {
     EXPECT_EQ(elect(facts_, question_).winner, 2U);
 }
 
+// Each accused by the other, or all by kernels that refuse a whole family: nobody would answer.
+TEST(ElectTest, VerdictsAndOverflowsThatLeaveNobodyLeaveEverybody) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    const Question question = ask("192.0.2.10");
+    const auto undisturbed = elect(facts, question).winner;
+    for (const bool reachable : {false, true}) {
+        for (NodeFacts& node : facts.nodes) {
+            node.reachable = reachable;
+            node.forwards = !reachable;
+        }
+
+        const Verdict verdict = elect(facts, question);
+
+        EXPECT_EQ(verdict.winner, undisturbed);
+        EXPECT_EQ(verdict.candidates.size(), 1U);
+        EXPECT_EQ(verdict.excluded.size(), 3U);
+    }
+}
+
+TEST(ElectTest, ALastResortIsNoneWhileThereIsACandidate) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    facts.nodes[0].standing = Standing::Draining;
+    for (const NodeIndex i : {1U, 2U, 3U}) {
+        facts.nodes[i].reachable = false;
+    }
+
+    EXPECT_EQ(elect(facts, ask("192.0.2.10")).winner, 0U);
+}
+
+TEST(ElectTest, ALastResortMustStillBeReadyAndForwardTheAddress) {
+    Facts facts = four_nodes(Order::Rendezvous);
+    for (NodeFacts& node : facts.nodes) {
+        node.forwards = false;
+    }
+    facts.nodes[1].ready = false;
+    Question question = ask("192.0.2.10");
+    question.unservable = {0, 2};
+
+    EXPECT_EQ(elect(facts, question).winner, 3U);
+}
+
 TEST(LoadLimitTest, IsAQuarterAboveTheMeanButHoldsEverything) {
     EXPECT_EQ(load_limit(1, 5), 1U);
     EXPECT_EQ(load_limit(9, 3), 3U);

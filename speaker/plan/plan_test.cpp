@@ -171,12 +171,6 @@ INSTANTIATE_TEST_SUITE_P(
                 m.state = MemberState::Left;
             }},
         NodeRule{
-            "Unreachable",
-            elect::Reason::Unreachable,
-            [](kube::Node&, MemberView& m) {
-                m.state = MemberState::Unreachable;
-            }},
-        NodeRule{
             "NotReady",
             elect::Reason::NotReady,
             [](kube::Node&, MemberView& m) {
@@ -208,6 +202,17 @@ TEST_F(PlanTest, ASuspectedNodeStaysACandidate) {
     remove_everyone_but("b");
     member("b").state = MemberState::Suspect;
     EXPECT_EQ(owner_of(), "b");
+}
+
+TEST_F(PlanTest, AnUnreachableNodeIsACandidateOnlyWhenNobodyElseIs) {
+    const std::string first = owner_of().value();
+    member(first).state = MemberState::Unreachable;
+    EXPECT_NE(owner_of(), first);
+
+    for (const char* name : {"a", "b", "c"}) {
+        member(name).state = MemberState::Unreachable;
+    }
+    EXPECT_EQ(owner_of(), first);
 }
 
 TEST_F(PlanTest, ANodeThatIsNoMemberIsNoCandidate) {
