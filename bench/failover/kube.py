@@ -12,6 +12,7 @@ import network
 PORT = 6443
 NAMESPACE = "metallb-system"
 LABELS = {"app": "metallb", "component": "speaker"}
+EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 MERGE_PATCH = "application/merge-patch+json"
 SOURCE = Path(__file__).resolve().parents[2]
 
@@ -105,6 +106,11 @@ class ApiServer:
         value = "true" if wanted else None
         self.request("PATCH", f"/api/v1/nodes/{node}",
                      {"metadata": {"annotations": {"steelyard.io/drain": value}}}, MERGE_PATCH)
+
+    def exclude(self, node, wanted):
+        """Sets or removes the label that keeps a node from announcing, by everybody's judgement."""
+        self.request("PATCH", f"/api/v1/nodes/{node}",
+                     {"metadata": {"labels": {EXCLUDED: "" if wanted else None}}}, MERGE_PATCH)
 
     def stop(self):
         """Ends the server."""

@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 
-OBSERVE_SECONDS = 0.1
 MOVE_SECONDS = 30.0
 
 
@@ -39,10 +38,20 @@ def _undrained(cluster, owner):
 WAYS = {"SIGTERM": (_terminated, _restarted), "drain annotation": (_drained, _undrained)}
 
 
-def run(cluster, moves, echo_interval_us, progress, ways=tuple(WAYS)):
-    """Away and back again, so two moves each time, alternating between the ways."""
+def _during(marks, when):
+    """Which move a moment belongs to."""
+    begun = [mark for mark in marks if mark[0] <= when]
+    if not begun:
+        return "before the first move"
+    _, away, way = begun[-1]
+    return way if when <= away else f"{way} undone"
+
+
+def run(cluster, moves, echo_interval_us, observe, progress, ways=tuple(WAYS)):
+    """Away and back again, so two moves each time, alternating between the ways; `observe` seconds after each."""
     address, owner = cluster.victims(1)[0]
     others = cluster.nodes.keys() - {owner}
+    marks = []  # (told to go, gone, way)
     with cluster.probe(address, arp=True) as arp, \
             cluster.probe(address, arp=False, interval_us=echo_interval_us) as echo:
         arp.wait("the owner answers", lambda p: cluster.answered_only_by(p, address, {owner}))
@@ -53,13 +62,17 @@ def run(cluster, moves, echo_interval_us, progress, ways=tuple(WAYS)):
             go(cluster, owner)
             arp.wait(f"{way}: another owner", lambda p: cluster.answered_only_by(p, address, others), MOVE_SECONDS)
             away = time.monotonic()
-            time.sleep(OBSERVE_SECONDS)
+            time.sleep(observe)
             come_back(cluster, owner)
             arp.wait(f"{way} undone: the first owner again",
                      lambda p: cluster.answered_only_by(p, address, {owner}), MOVE_SECONDS)
             cluster.wait_home()
             progress(f"hand-over {2 * number + 2}/{moves}: {way}: moved after {away - begin:.2f} s, "
                      f"back after {time.monotonic() - away:.2f} s")
+            time.sleep(observe)
+            marks.append((begin * 1000, away * 1000, way))
         seen, felt = arp.result()[address], echo.result()[address]
+    for since, to, _, _ in seen["two_owners"]:
+        progress(f"two answered for {to - since:.1f} ms: {_during(marks, since)}")
     return Moves(moves // 2 * 2, felt["sent"], felt["lost"], felt["lost_runs"], seen["gap_ms"], felt["gap_ms"],
                  [to - since for since, to, _, _ in seen["two_owners"]])

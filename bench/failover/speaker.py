@@ -62,15 +62,19 @@ class Speaker:
         finally:
             connection.close()
 
-    def ready(self):
-        """Whether it says so itself. Raises when it has ended."""
+    def _must_run(self):
         if self.process.poll() is not None:
             with open(self.log_path, encoding="utf-8", errors="replace") as log:
                 raise RuntimeError(f"{self.node.name}: the speaker has ended: {log.read()[-500:].strip()}")
+
+    def ready(self):
+        """Whether it says so itself. Raises when it has ended."""
+        self._must_run()
         return self._page("/readyz")[0] == 200
 
     def announced(self):
-        """The addresses it announces."""
+        """The addresses it announces. Raises when it has ended."""
+        self._must_run()
         return set(_ANNOUNCED.findall(self.metrics()))
 
     def metrics(self):
