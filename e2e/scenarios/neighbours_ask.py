@@ -29,6 +29,11 @@ def drills(cluster):
         expect(cluster.ask(FOUR, to=cluster.mac_of(node)) == [], f"{node} answers for {FOUR}")
     passed("no other node answers, even when asked itself")
 
+    for address in (FOUR, SIX):
+        out = cluster.run("client", "ping", "-n", "-c", "3", "-i", "0.2", "-W", "2", address)
+        expect("3 received" in out, f"ping says: {out}")
+    passed("ping is answered, both families")
+
     # The kernel's own way: the entry goes stale, is probed by unicast and found reachable.
     cluster.wait_for("answer", lambda: cluster.curl("client", SIX))
     cluster.run("client", "ip", "neigh", "change", SIX, "lladdr", cluster.mac_of(owner6), "dev", "eth0", "nud", "probe")

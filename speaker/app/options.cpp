@@ -176,6 +176,7 @@ Result<> apply_texts(const Texts& texts, Options& options) {
     }
     options.proxy.mode = proxy_modes().at(texts.mode);
     options.answer_ping = answer_ping_values().at(texts.answer_ping);
+    options.proxy.answer_ping = options.answer_ping != AnswerPing::Off;
     options.watch_ring = texts.watch_ring == "on";
     return apply_durations(texts, options);
 }

@@ -27,6 +27,7 @@ struct ProxyConfig {
     std::vector<net::Prefix> pod_cidrs;
     std::vector<net::Prefix> node_port_addresses;  // empty: every address of the node
     std::vector<net::Prefix> exclude_cidrs;        // virtual servers inside are left alone
+    bool answer_ping = true;  // ICMP echo to virtual addresses; kube-proxy refuses it
     Duration drain_grace = std::chrono::seconds{30};
     // IPVS idle timeouts; 0 keeps the kernel's 900, 120 and 300 s.
     std::chrono::seconds tcp_timeout{0};

@@ -202,6 +202,12 @@ private:
             chain.rules.push_back(in_set(set, "dst,dst") + " -j RETURN");
         }
         chain.rules.push_back(in_set(SetName::HealthCheckNodePort, "dst") + " -j RETURN");
+        if (config_.answer_ping) {
+            chain.rules.push_back(
+                family_ == Family::V4 ? "-p icmp -m icmp --icmp-type 8 -j RETURN"
+                                      : "-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j RETURN"
+            );
+        }
         const char* refuse =
             family_ == Family::V4 ? "icmp-port-unreachable" : "icmp6-port-unreachable";
         chain.rules.push_back(

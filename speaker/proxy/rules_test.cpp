@@ -56,6 +56,19 @@ std::string as_saved(const std::vector<RuleTable>& rules) {
     return text;
 }
 
+TEST(RulesTest, PingsAreRefusedOnlyWhenToldTo) {
+    ProxyConfig config;
+    for (const Family family : {Family::V4, Family::V6}) {
+        config.answer_ping = true;
+        const std::string answered = *missing_rules(static_rules(config, family), "");
+        config.answer_ping = false;
+        const std::string refused = *missing_rules(static_rules(config, family), "");
+        const char* const echo = family == Family::V4 ? "--icmp-type 8" : "--icmpv6-type 128";
+        EXPECT_THAT(answered, testing::HasSubstr(echo));
+        EXPECT_THAT(refused, testing::Not(testing::HasSubstr(echo)));
+    }
+}
+
 TEST(RulesTest, AnEmptyNodeGetsEveryChainAndJump) {
     expect_golden("rules4.txt", *missing_rules(static_rules({}, Family::V4), ""));
     expect_golden("rules6.txt", *missing_rules(static_rules({}, Family::V6), ""));
