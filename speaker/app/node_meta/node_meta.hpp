@@ -16,23 +16,26 @@
 // theirs decodes to nothing. Big endian. Pure.
 namespace steelyard::speaker {
 
+// Where this process takes part in the watch ring, and which of the node's boots it is.
+struct NodeRing {
+    std::uint16_t port = 0;
+    std::uint64_t epoch = 0;
+    friend bool operator==(const NodeRing&, const NodeRing&) = default;
+};
+
+// An interface that is no virtual one, whether it is up or not.
+struct NodeInterface {
+    std::string name;  // at most 15 bytes, the kernel's limit
+    bool arp = false;
+    bool ndp = false;
+    bool up = false;
+    friend bool operator==(const NodeInterface&, const NodeInterface&) = default;
+};
+
 struct NodeMeta {
     inline static constexpr std::size_t kMaxBytes = 512;
-
-    // Where this process takes part in the watch ring, and which of the node's boots it is.
-    struct Ring {
-        std::uint16_t port = 0;
-        std::uint64_t epoch = 0;
-        friend bool operator==(const Ring&, const Ring&) = default;
-    };
-    // An interface that is no virtual one, whether it is up or not.
-    struct Interface {
-        std::string name;  // at most 15 bytes, the kernel's limit
-        bool arp = false;
-        bool ndp = false;
-        bool up = false;
-        friend bool operator==(const Interface&, const Interface&) = default;
-    };
+    using Ring = NodeRing;
+    using Interface = NodeInterface;
 
     bool ready = false;     // the kernel is programmed
     bool draining = false;  // about to leave: others take over whatever they can
