@@ -24,6 +24,15 @@ bool settled_elsewhere(const Error& error) {
     return is(error, Errc::NotFound) || is(error, Errc::Conflict);
 }
 
+// `outcome` keeps what was passed over.
+bool ends_round(const Result<>& done, Result<>& outcome) {
+    if (!done && is(done.error(), Errc::Invalid)) {
+        outcome = done;
+        return false;
+    }
+    return !done;
+}
+
 }  // namespace
 
 L2StatusWriter::L2StatusWriter(
@@ -73,9 +82,15 @@ void L2StatusWriter::set(
     wake_.notify();
 }
 
-speaker_plan::L2StatusChanges L2StatusWriter::changes() const {
+speaker_plan::L2StatusChanges L2StatusWriter::changes() {
     const auto desired = speaker_plan::desired_l2_statuses(scope_, *plan_, conflicts_);
-    return speaker_plan::diff_l2_statuses(scope_, *plan_, desired, observed_.store().objects());
+    auto todo =
+        speaker_plan::diff_l2_statuses(scope_, *plan_, desired, observed_.store().objects());
+    const Instant now = std::chrono::steady_clock::now();
+    std::erase_if(todo.leftovers, [&](const auto& leftover) {
+        return !pace_.admits(leftover, now);
+    });
+    return todo;
 }
 
 awaitable<void> L2StatusWriter::run() {
@@ -91,7 +106,8 @@ awaitable<void> L2StatusWriter::run() {
         }
         const auto done = co_await apply(std::move(next));
         note(done);
-        if (done) {
+        if (done || is(done.error(), Errc::Invalid)) {
+            // What was refused is offered again when something else changes.
             retry = kFirstRetry;
             co_await rt::sleep_for(kGather);
         } else {
@@ -102,33 +118,42 @@ awaitable<void> L2StatusWriter::run() {
     }
 }
 
-// The first write that fails ends the round: what is left is compared afresh in the next.
+// The first write that fails ends the round: what is left is compared afresh in the next. But an
+// object that the server refuses is passed over, or those after it would never be written.
 awaitable<Result<>> L2StatusWriter::apply(speaker_plan::L2StatusChanges changes) {
+    Result<> outcome;
     for (const kube::ObjectKey& key : changes.remove) {
-        auto done = co_await remove(key);
-        if (!done) {
+        const auto done = co_await remove(key);
+        if (ends_round(done, outcome)) {
             co_return done;
         }
     }
+    for (const speaker_plan::Leftover& leftover : changes.leftovers) {
+        const auto done = co_await remove(leftover.key);
+        if (ends_round(done, outcome)) {
+            co_return done;
+        }
+        pace_.removed(leftover);
+    }
     for (const Status& status : changes.create) {
-        auto done = co_await create(status);
-        if (!done) {
+        const auto done = co_await create(status);
+        if (ends_round(done, outcome)) {
             co_return done;
         }
     }
     for (const Status& status : changes.patch_metadata) {
-        auto done = co_await patch(status, "", kube::service_l2_status_meta_patch(status));
-        if (!done) {
+        const auto done = co_await patch(status, "", kube::service_l2_status_meta_patch(status));
+        if (ends_round(done, outcome)) {
             co_return done;
         }
     }
     for (const Status& status : changes.patch_status) {
-        auto done = co_await patch(status, "status", kube::service_l2_status_patch(status));
-        if (!done) {
+        const auto done = co_await patch(status, "status", kube::service_l2_status_patch(status));
+        if (ends_round(done, outcome)) {
             co_return done;
         }
     }
-    co_return Result<>();
+    co_return outcome;
 }
 
 awaitable<Result<>> L2StatusWriter::remove(kube::ObjectKey key) {

@@ -42,7 +42,7 @@ private:
     using Status = kube::ServiceL2Status;
 
     awaitable<void> run();
-    [[nodiscard]] speaker_plan::L2StatusChanges changes() const;
+    [[nodiscard]] speaker_plan::L2StatusChanges changes();
     awaitable<Result<>> apply(speaker_plan::L2StatusChanges changes);
     awaitable<Result<>> remove(kube::ObjectKey key);
     awaitable<Result<>> create(Status status);
@@ -54,6 +54,7 @@ private:
     speaker_plan::L2StatusScope scope_;
     std::shared_ptr<const speaker_plan::Announcements> plan_;  // null until the first set()
     std::set<speaker_plan::Conflict> conflicts_;
+    speaker_plan::LeftoverPace pace_;
     rt::Signal wake_;
     std::string last_failure_;  // as logged
     std::string watch_failure_;

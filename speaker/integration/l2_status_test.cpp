@@ -9,6 +9,7 @@
 #include <chrono>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <sstream>
 
 namespace steelyard::speaker {
@@ -49,11 +50,15 @@ protected:
         std::ifstream stream(std::string(SY_CRD_FOLDER) + "/servicel2statuses.yaml");
         std::ostringstream text;
         text << stream.rdbuf();
-        call(
-            "POST",
-            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-            apiserver::yaml_to_json(text.str()).value()
-        );
+        json definition = apiserver::yaml_to_json(text.str()).value();
+        if (max_interface_name_ != 0) {
+            const json::json_pointer name(
+                "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/interfaces/"
+                "items/properties/name/maxLength"
+            );
+            definition[name] = max_interface_name_;
+        }
+        call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
         call("POST", "/api/v1/namespaces", json{{"metadata", {{"name", "metallb-system"}}}});
     }
 
@@ -91,7 +96,7 @@ protected:
             entry.services = {{"default", service}};
             entry.owner = "n1";
             entry.mine = entry.announced_here = true;
-            entry.interfaces = {"eth0"};
+            entry.interfaces = {interface_of_.contains(service) ? interface_of_[service] : "eth0"};
         }
         writer_->set(std::move(plan), {}, kube::ServiceL2Status::Owner{"speaker-x", "uid-x"});
     }
@@ -110,6 +115,8 @@ protected:
         return true;
     }
 
+    int max_interface_name_ = 0;  // 0: as the definition has it
+    std::map<std::string, std::string> interface_of_;
     asio::io_context ioc_{1};
     const log::Logger log_{log::stderr_sink(), log::Level::None, "test"};
     std::unique_ptr<apiserver::ApiServer> server_;
@@ -158,6 +165,52 @@ TEST_F(L2StatusTest, AnEarlierRunsObjectsOfThisNodeGo) {
     announce({});
 
     EXPECT_TRUE(until([this] { return call("GET", kStatuses)["items"].empty(); }));
+}
+
+// Another API server's rules may be stricter than ours.
+TEST_F(L2StatusTest, AnObjectThatTheServerRefusesHoldsUpNoOther) {
+    max_interface_name_ = 4;
+    define_kind();
+    interface_of_["b"] = "longer0";
+    interface_of_["d"] = "longer0";
+    writer_->spawn(tasks_);
+
+    announce({"a", "b", "c", "d", "e"});
+
+    EXPECT_TRUE(until([this] {
+        const std::string all = told();
+        return all.find("a/n1") != std::string::npos && all.find("c/n1") != std::string::npos &&
+               all.find("e/n1") != std::string::npos;
+    })) << told();
+    EXPECT_EQ(told().find("b/n1"), std::string::npos);
+}
+
+// Each of two nodes believes that the other is dead, and both reach the API server.
+TEST_F(L2StatusTest, DoesNotFightOverWhatComesBack) {
+    define_kind();
+    announce({"web"});
+    json rival = json::object();
+    rival["apiVersion"] = "metallb.io/v1beta1";
+    rival["kind"] = "ServiceL2Status";
+    rival["metadata"]["name"] = "l2-rival";
+    rival["metadata"]["labels"]["metallb.io/node"] = "n2";
+    rival["metadata"]["labels"]["metallb.io/service-name"] = "web";
+    rival["metadata"]["labels"]["metallb.io/service-namespace"] = "default";
+    call("POST", kStatuses, rival);
+    const auto is_there = [&] {
+        return call("GET", std::string(kStatuses) + "/l2-rival").value("kind", "") ==
+               "ServiceL2Status";
+    };
+    writer_->spawn(tasks_);
+    ASSERT_TRUE(until([&] { return told() == "web/n1" && !is_there(); }));
+
+    call("POST", kStatuses, rival);
+    announce({"web", "api"});
+    ASSERT_TRUE(until([&] { return told().find("api/n1") != std::string::npos; }));
+    announce({"web"});
+    ASSERT_TRUE(until([&] { return told() == "web/n1"; }));
+
+    EXPECT_TRUE(is_there());
 }
 
 TEST_F(L2StatusTest, WithoutTheKindItWaitsForIt) {

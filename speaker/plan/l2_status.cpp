@@ -121,7 +121,8 @@ std::string label_value(std::string_view name) {
 }
 
 bool L2StatusChanges::empty() const {
-    return remove.empty() && create.empty() && patch_metadata.empty() && patch_status.empty();
+    return remove.empty() && leftovers.empty() && create.empty() && patch_metadata.empty() &&
+           patch_status.empty();
 }
 
 L2Statuses desired_l2_statuses(
@@ -186,8 +187,12 @@ L2StatusChanges diff_l2_statuses(
         const auto want = wanted.find(subject.service);
         bool keep = false;
         if (subject.node != scope.node_name && subject.node != label_value(scope.node_name)) {
-            keep = want == wanted.end() || owners.contains(subject.service, subject.node);
-        } else if (want != wanted.end()) {
+            if (want != wanted.end() && !owners.contains(subject.service, subject.node)) {
+                changes.leftovers.push_back({key, status->meta.uid, subject.node, subject.service});
+            }
+            continue;
+        }
+        if (want != wanted.end()) {
             // Ours by name, or, when that is not there, the first one.
             keep = key == want->second->meta.key ||
                    (!observed.contains(want->second->meta.key) && !kept.contains(subject.service));
@@ -215,6 +220,24 @@ L2StatusChanges diff_l2_statuses(
         }
     }
     return changes;
+}
+
+bool LeftoverPace::admits(const Leftover& leftover, Instant now) {
+    Node& node = nodes_[leftover.node];
+    const auto removed = node.removed.find(leftover.service);
+    if (removed != node.removed.end()) {
+        if (removed->second == leftover.uid) {
+            return false;  // its removal was not seen yet
+        }
+        node.removed.clear();
+        node.held_until = now + node.hold;
+        node.hold = std::min(node.hold * 2, kLongestHold);
+    }
+    return now >= node.held_until;
+}
+
+void LeftoverPace::removed(const Leftover& leftover) {
+    nodes_[leftover.node].removed.insert_or_assign(leftover.service, leftover.uid);
 }
 
 }  // namespace steelyard::speaker_plan

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "common/base/time.hpp"
 #include "common/kube/model/metallb.hpp"
 #include "speaker/plan/plan.hpp"
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,9 +40,19 @@ using L2Statuses = std::map<kube::ObjectKey, kube::ServiceL2Status>;
 
 using ObservedL2Statuses = Objects<kube::ServiceL2Status>;
 
+// What another node has left behind, it seems: that node may live and be cut off from us.
+struct Leftover {
+    kube::ObjectKey key;
+    std::string uid;
+    std::string node;
+    kube::ObjectKey service;
+    friend bool operator==(const Leftover&, const Leftover&) = default;
+};
+
 // In the order to apply: first remove.
 struct L2StatusChanges {
     std::vector<kube::ObjectKey> remove;                // DELETE; 404 is fine
+    std::vector<Leftover> leftovers;                    // as LeftoverPace allows: DELETE
     std::vector<kube::ServiceL2Status> create;          // POST (409: exists), then patch its status
     std::vector<kube::ServiceL2Status> patch_metadata;  // labels or owner differ
     std::vector<kube::ServiceL2Status> patch_status;    // merge patch of the subresource
@@ -59,5 +71,25 @@ struct L2StatusChanges {
     const L2Statuses& desired,
     const ObservedL2Statuses& observed
 );
+
+// When to remove leftovers. Where gossip is cut but the API server is not, every node takes the
+// others for dead: what one removes another puts back, without end. So a node one of whose objects
+// came back is left alone, twice as long each time.
+class LeftoverPace {
+public:
+    static constexpr Duration kFirstHold = std::chrono::minutes(1);
+    static constexpr Duration kLongestHold = std::chrono::hours(1);
+
+    [[nodiscard]] bool admits(const Leftover& leftover, Instant now);
+    void removed(const Leftover& leftover);
+
+private:
+    struct Node {
+        std::map<kube::ObjectKey, std::string> removed;  // uid by Service
+        Instant held_until = Instant::min();
+        Duration hold = kFirstHold;
+    };
+    std::map<std::string, Node> nodes_;
+};
 
 }  // namespace steelyard::speaker_plan

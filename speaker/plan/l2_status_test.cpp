@@ -201,7 +201,35 @@ TEST_F(L2StatusTest, RemovesWhatADeadNodeLeftOfItsServices) {
     of_another_service.service.name = "another";
     observe(of_another_service);
 
-    EXPECT_THAT(changes().remove, ElementsAre(of_c.meta.key));
+    const auto todo = changes();
+    EXPECT_THAT(todo.remove, IsEmpty());
+    ASSERT_EQ(todo.leftovers.size(), 1U);
+    EXPECT_EQ(todo.leftovers[0].key, of_c.meta.key);
+    EXPECT_EQ(todo.leftovers[0].node, "c");
+    EXPECT_EQ(todo.leftovers[0].service, of_c.service);
+}
+
+TEST(LeftoverPaceTest, LeavesANodeWhoseObjectsComeBackAloneForLongerEachTime) {
+    const Instant start{};
+    LeftoverPace pace;
+    Leftover leftover{{"metallb-system", "l2-x"}, "uid-1", "c", {"default", "web"}};
+    const Leftover other{{"metallb-system", "l2-y"}, "uid-y", "c", {"default", "other"}};
+    const Leftover of_d{{"metallb-system", "l2-z"}, "uid-z", "d", {"default", "web"}};
+    EXPECT_TRUE(pace.admits(leftover, start));
+    pace.removed(leftover);
+    EXPECT_FALSE(pace.admits(leftover, start));  // the watch has not told yet
+
+    leftover.uid = "uid-2";
+    EXPECT_FALSE(pace.admits(leftover, start));
+    EXPECT_FALSE(pace.admits(other, start));
+    EXPECT_TRUE(pace.admits(of_d, start));
+    EXPECT_TRUE(pace.admits(leftover, start + LeftoverPace::kFirstHold));
+    pace.removed(leftover);
+
+    leftover.uid = "uid-3";
+    EXPECT_FALSE(pace.admits(leftover, start + LeftoverPace::kFirstHold));
+    EXPECT_FALSE(pace.admits(leftover, start + 2 * LeftoverPace::kFirstHold));
+    EXPECT_TRUE(pace.admits(leftover, start + 3 * LeftoverPace::kFirstHold));
 }
 
 TEST_F(L2StatusTest, KeepsTheObjectOfTheNodeThatOwnsTheOtherFamily) {
