@@ -101,6 +101,7 @@ void Speaker::on_sight(const WireSide::SightRef& sight) {
     if (std::exchange(cut_off_, cut_off) && !cut_off && ready_ && !leaving_) {
         begin_settling();
     }
+    review_settling();
     wake();
 }
 

@@ -67,6 +67,7 @@ private:
     awaitable<void> end_meeting();
     void met();
     void begin_settling();
+    void review_settling();
     awaitable<void> end_settling(std::uint64_t mine);
     void count_announced();
     void count_members();
@@ -139,6 +140,7 @@ private:
     bool meeting_ = false;  // the peers are known; since then they are waited for
     bool met_ = false;      // another speaker was seen, or none answered in time
     bool settling_ = false;
+    bool founder_ = false;         // settled at once, for want of anybody who had something to keep
     std::uint64_t settlings_ = 0;  // begun so far: the last one ends it
     bool cut_off_ = false;         // the others hold this node unreachable
     bool leaving_ = false;         // others take over what we still answer for

@@ -43,6 +43,7 @@ NodeMeta Speaker::own_meta() const {
     meta.ready = ready_ && met_ && config_.current() != nullptr;
     meta.draining = drains();
     meta.settling = settling_;
+    meta.founder = founder_;
     meta.interfaces = told_interfaces(links_.snapshot(), l2::NameExclusions::standard());
     meta.unservable = unservable_;
     return meta;
@@ -71,6 +72,7 @@ awaitable<void> Speaker::end_meeting() {
 
 void Speaker::met() {
     if (!std::exchange(met_, true)) {
+        review_settling();
         tell_.notify();
     }
 }
@@ -94,20 +96,32 @@ bool Speaker::drains() const {
 }
 
 // For a while after it is back, this node takes only what nobody else can have: what comes back
-// and fails again moves nothing.
+// and fails again moves nothing. Where nobody has anything to keep (a cluster starts, the last node
+// of a roll-out leaves), all go ahead together, rather than one by one as their delays end: the
+// first would get everything.
 void Speaker::begin_settling() {
     ++settlings_;
     settling_ = options_.failback_delay > Duration::zero();
+    founder_ = false;
     tell_.notify();
     if (settling_) {
         tasks_.spawn("settle", end_settling(settlings_));
+        review_settling();
+    }
+}
+
+void Speaker::review_settling() {
+    if (settling_ && met_ && sight_ && !has_keepers(*sight_, options_.node_name)) {
+        settling_ = false;
+        founder_ = true;
+        tell_.notify();
     }
 }
 
 awaitable<void> Speaker::end_settling(std::uint64_t mine) {
     co_await rt::sleep_for(options_.failback_delay);
     if (mine == settlings_) {
-        settling_ = false;
+        settling_ = founder_ = false;
         tell_.notify();
     }
 }

@@ -87,6 +87,18 @@ bool has_company(const Sight& sight, const std::string& self) {
     );
 }
 
+bool has_keepers(const Sight& sight, const std::string& self) {
+    return std::any_of(
+        sight.members.begin(),
+        sight.members.end(),
+        [&](const gossip::Member& member) {
+            const auto meta = decode_node_meta(member.meta);
+            return member.is_live() && member.name != self && meta && meta->ready &&
+                   !meta->draining && !meta->settling && !meta->founder;
+        }
+    );
+}
+
 std::vector<ring::Peer> ring_peers(
     const std::vector<gossip::Member>& members, const std::string& self
 ) {

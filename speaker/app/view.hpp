@@ -33,6 +33,8 @@ namespace steelyard::speaker {
 [[nodiscard]] std::optional<NodeMeta> told_of(const Sight& sight, const std::string& name);
 // Whether gossip knows a live member beside `self`.
 [[nodiscard]] bool has_company(const Sight& sight, const std::string& self);
+// Whether anybody but `self` is settled for longer than a moment, and so has addresses to keep.
+[[nodiscard]] bool has_keepers(const Sight& sight, const std::string& self);
 // The live members that take part in the watch ring, but for `self`; by name.
 [[nodiscard]] std::vector<ring::Peer> ring_peers(
     const std::vector<gossip::Member>& members, const std::string& self

@@ -75,6 +75,30 @@ TEST(ViewTest, OnlyAnotherLiveMemberIsCompany) {
     EXPECT_TRUE(has_company(sight({member("a", alive, {}), member("b", alive, {})}), "a"));
 }
 
+// What was started or rolled out together must not wait for whoever is through first, which would
+// get everything.
+TEST(ViewTest, OnlyAMemberThatIsSettledForAWhileIsAKeeper) {
+    const auto keeps = [](const NodeMeta& meta, gossip::MemberState state) {
+        return has_keepers(
+            sight(
+                {member("a", gossip::MemberState::Alive, meta_of(true)),
+                 member("b", state, encode(meta))}
+            ),
+            "a"
+        );
+    };
+    NodeMeta settled;
+    settled.ready = true;
+    EXPECT_TRUE(keeps(settled, gossip::MemberState::Alive));
+    EXPECT_FALSE(keeps(settled, gossip::MemberState::Dead));
+    EXPECT_FALSE(keeps(NodeMeta(), gossip::MemberState::Alive));
+    for (bool NodeMeta::*state : {&NodeMeta::draining, &NodeMeta::settling, &NodeMeta::founder}) {
+        NodeMeta meta = settled;
+        meta.*state = true;
+        EXPECT_FALSE(keeps(meta, gossip::MemberState::Alive));
+    }
+}
+
 TEST(ViewTest, OnlyADeadMembersEndpointsLeaveRotation) {
     // One that left says that its speaker stops; its node still forwards.
     EXPECT_THAT(

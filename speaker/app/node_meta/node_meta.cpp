@@ -15,6 +15,7 @@ constexpr unsigned kReady = 1;
 constexpr unsigned kDraining = 2;
 constexpr unsigned kSettling = 4;
 constexpr unsigned kUnservableOverflow = 8;
+constexpr unsigned kFounder = 16;
 // Flags of an interface.
 constexpr unsigned kArp = 1;
 constexpr unsigned kNdp = 2;
@@ -124,7 +125,7 @@ wire::Bytes encode(const NodeMeta& meta) {
     writer.u16(kMagic);
     writer.u8(kVersion);
     unsigned flags = (meta.ready ? kReady : 0U) | (meta.draining ? kDraining : 0U) |
-                     (meta.settling ? kSettling : 0U);
+                     (meta.settling ? kSettling : 0U) | (meta.founder ? kFounder : 0U);
     writer.u8(0);
     if (meta.ring) {
         wire::Writer ring;
@@ -159,6 +160,7 @@ std::optional<NodeMeta> decode_node_meta(std::span<const std::byte> bytes) {
     meta.ready = (flags & kReady) != 0;
     meta.draining = (flags & kDraining) != 0;
     meta.settling = (flags & kSettling) != 0;
+    meta.founder = (flags & kFounder) != 0;
     meta.unservable_overflow = (flags & kUnservableOverflow) != 0;
     while (reader.remaining() > 0) {
         const std::uint8_t type = reader.u8();

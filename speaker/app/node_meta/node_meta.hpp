@@ -40,6 +40,8 @@ struct NodeMeta {
     bool ready = false;     // the kernel is programmed
     bool draining = false;  // about to leave: others take over whatever they can
     bool settling = false;  // came back a moment ago: others keep what they have
+    // Came back a moment ago too, but there was nobody to keep anything.
+    bool founder = false;
     std::optional<Ring> ring;
     std::optional<std::vector<Interface>> interfaces;  // absent: they did not fit, or were not told
     // Fingerprints of addresses this kernel does not forward, sorted. With the overflow flag there

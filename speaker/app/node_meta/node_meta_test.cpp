@@ -22,7 +22,7 @@ void append(wire::Bytes& bytes, std::initializer_list<unsigned> values) {
 
 TEST(NodeMetaTest, EveryFieldComesBack) {
     NodeMeta draining;
-    draining.draining = draining.unservable_overflow = true;
+    draining.draining = draining.unservable_overflow = draining.founder = true;
     NodeMeta without_interface;
     without_interface.interfaces.emplace();
     for (const NodeMeta& meta : {NodeMeta(), full(), draining, without_interface}) {
