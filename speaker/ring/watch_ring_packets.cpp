@@ -140,7 +140,14 @@ void WatchRing::on(
     PeerState& from, const Opinion& opinion, std::uint64_t counter, Instant now, Actions& out
 ) {
     Watching* watching = find_watching(opinion.subject);
-    if (watching == nullptr || !watching->watchers().contains(from.place.id)) {
+    if (watching == nullptr) {
+        return;
+    }
+    if (!watching->watchers().contains(from.place.id)) {
+        // It has other watchers now, who hear it: that we do not is no concern of ours any more.
+        if (!opinion.silent && watching->accused()) {
+            stop_watching(opinion.subject, now, out);
+        }
         return;
     }
     watching->on_opinion(from.place.id, opinion.silent, counter, now);
@@ -175,6 +182,12 @@ void WatchRing::on(
     }
     if (verdicts_.hold(subject, from.place.id, now + timing_.verdict_life)) {
         changed(subject, false, out);
+    }
+    // Whoever is a watcher no longer and was not reached by the news of it must hear it from us.
+    const Watching* watching = find_watching(subject);
+    if (watching != nullptr && !watching->watchers().contains(from.place.id) &&
+        !watching->accused() && watching->heard_within(timing_.probe_after, now)) {
+        send(from, Opinion{subject, false}, out);
     }
 }
 

@@ -27,11 +27,15 @@ net::Endpoint endpoint(std::uint16_t port) {
 
 struct Node {
     explicit Node(
-        std::string node_name, std::uint16_t port, std::uint64_t epoch, gossip_wire::KeyRing ring
+        std::string node_name,
+        std::uint16_t port,
+        std::uint64_t epoch,
+        gossip_wire::KeyRing ring,
+        unsigned watchers = 3
     )
         : name(std::move(node_name)),
           self{name, endpoint(port), epoch},
-          core({name, epoch, std::move(ring), 100ms, 3}, Rng(port), kStart) {}
+          core({name, epoch, std::move(ring), 100ms, watchers}, Rng(port), kStart) {}
 
     // What it sends from now until then to that node.
     std::vector<wire::Bytes> run(Instant until, const Peer& to) {
@@ -208,6 +212,42 @@ TEST_F(WatchRingTest, AnAnswerGoesToTheKnownAddressWhateverTheSource) {
 
     ASSERT_EQ(out.size(), 1U);
     EXPECT_EQ(std::get<SendPacket>(out.front()).to, b_.self.address);
+}
+
+// b cannot hear a any more, not even that it is released; a has another watcher, who hears it.
+TEST(OldWatcherTest, ItsVerdictEndsWhenTheWatcherOfTodayHearsTheNode) {
+    Node a("a", 1, 11, keys("k"), 1);
+    Node b("b", 2, 22, keys("k"), 1);
+    a.know({b.self});
+    b.know({a.self});
+    b.hear(a.self, a.run(kStart + 100ms, b.self).front(), kStart + 100ms);
+    std::unique_ptr<Node> c;
+    for (int i = 0; a.core.watchers() != std::vector<std::string>{"c" + std::to_string(i - 1)};
+         ++i) {
+        c = std::make_unique<Node>("c" + std::to_string(i), 3, 33, keys("k"), 1);
+        a.know({b.self, c->self}, kStart + 110ms);
+    }
+    b.know({a.self, c->self}, kStart + 110ms);
+    c->know({a.self, b.self}, kStart + 110ms);
+    c->run(kStart + 400ms, a.self);
+    for (const auto& packet : a.run(kStart + 400ms, c->self)) {
+        c->hear(a.self, packet, kStart + 400ms);
+    }
+    const auto verdicts = b.run(kStart + 400ms, c->self);
+    ASSERT_TRUE(b.core.unreachable().contains("a"));
+    ASSERT_FALSE(verdicts.empty());
+
+    for (const auto& packet : verdicts) {
+        for (const Action& action : c->hear(b.self, packet, kStart + 400ms)) {
+            if (const auto* answer = std::get_if<SendPacket>(&action)) {
+                EXPECT_EQ(answer->to, b.self.address);
+                b.hear(c->self, answer->bytes, kStart + 400ms);
+            }
+        }
+    }
+
+    EXPECT_TRUE(b.core.unreachable().empty());
+    EXPECT_TRUE(b.core.watched().empty());
 }
 
 TEST_F(WatchRingTest, WithoutKeysTheFormatIsTheSame) {
