@@ -167,10 +167,13 @@ Frame encode_echo_reply(const net::MacAddress& mac, const EchoRequest& request) 
     out.u16(0);
     out.bytes(request.rest);
     const auto message = out.view().subspan(start);
-    const auto addresses = out.view().subspan(kEthernetHeader + 8, 32);
-    out.patch_u16(
-        start + 2, v4 ? checksum_of(add_words(0, message)) : icmpv6_checksum(addresses, message)
-    );
+    std::uint16_t checksum = 0;
+    if (v4) {
+        checksum = checksum_of(add_words(0, message));
+    } else {
+        checksum = icmpv6_checksum(out.view().subspan(kEthernetHeader + 8, 32), message);
+    }
+    out.patch_u16(start + 2, checksum);
     return out;
 }
 
