@@ -46,7 +46,7 @@ void Announcer::set_ports(std::vector<Port> ports, Instant now) {
             const bool same_mac = lane.port.mac == port.mac;
             lane.port = std::move(port);
             if (!same_mac) {
-                restart(lane, now);  // in the same window: it is the same switch port
+                restart(lane, false, now);  // in the same window: it is the same switch port
             }
             next.insert(std::move(known));
         }
@@ -69,13 +69,13 @@ void Announcer::set_announcements(std::shared_ptr<const Announcements> announcem
 void Announcer::announce_again(unsigned interface_index, Instant now) {
     const auto lane = lanes_.find(interface_index);
     if (lane != lanes_.end()) {
-        restart(lane->second, now);
+        restart(lane->second, true, now);
     }
 }
 
 void Announcer::announce_all_again(Instant now) {
     for (auto& [index, lane] : lanes_) {
-        restart(lane, now);
+        restart(lane, true, now);
     }
 }
 
@@ -135,17 +135,21 @@ void Announcer::sync(Lane& lane, Instant now) {
     }
 }
 
-void Announcer::restart(Lane& lane, Instant now) {
-    lane.waiting.clear();
-    lane.ready.clear();
+void Announcer::restart(Lane& lane, bool again, Instant now) {
     for (auto& [address, progress] : lane.addresses) {
+        if (progress.step == 0 && (again || !progress.again)) {
+            continue;
+        }
+        unqueue(lane, address, progress);
+        progress.again = again;
         progress.step = 0;
         queue(lane, address, progress, now);
     }
 }
 
 Announcer::Rank Announcer::rank(const net::IpAddress& address, const Progress& progress) {
-    return {progress.step, -progress.asked.time_since_epoch(), progress.due, address};
+    const unsigned order = 2 * progress.step + (progress.again ? 1U : 0U);
+    return {order, -progress.asked.time_since_epoch(), progress.due, address};
 }
 
 void Announcer::queue(Lane& lane, const net::IpAddress& address, Progress& progress, Instant now) {

@@ -23,7 +23,9 @@
 // is one.
 //
 // Each port is paced by a SendWindow. While it is closed, addresses with fewer packets behind them
-// go first, and among those the ones last asked for. Nothing is sent for an address that is
+// go first, and among those the ones last asked for. What is announced again goes behind what was
+// just taken over, and what still waits for its first packet keeps its place: however often
+// everything is announced again, it all gets its turn. Nothing is sent for an address that is
 // released or yielded.
 namespace steelyard::l2 {
 
@@ -66,6 +68,7 @@ private:
         unsigned step = 0;  // packets of the takeover sent; then it is being refreshed
         Instant due;
         Instant asked{};
+        bool again = false;  // neighbours have heard all this before
         bool ready = false;  // in Lane::ready, else in Lane::waiting
     };
     using Rank = std::tuple<unsigned, Duration, Instant, net::IpAddress>;
@@ -84,7 +87,7 @@ private:
     static void queue(Lane& lane, const net::IpAddress& address, Progress& progress, Instant now);
     static void unqueue(Lane& lane, const net::IpAddress& address, const Progress& progress);
     void sync(Lane& lane, Instant now);
-    static void restart(Lane& lane, Instant now);
+    static void restart(Lane& lane, bool again, Instant now);
     [[nodiscard]] bool is_announced(const net::IpAddress& address, const Port& port) const;
     void run(Lane& lane, Instant now, Actions& out);
     void send_step(Lane& lane, const net::IpAddress& address, Instant now, Actions& out);

@@ -318,6 +318,42 @@ TEST_F(AnnouncerTest, ATakeoverGoesBeforeARefreshThatWaits) {
     EXPECT_EQ(decode_ndp(sent[0].frame.view())->target, ip("2001:db8::32"));
 }
 
+// A node dies shortly after a partition healed: its addresses do not wait for all the others.
+TEST_F(AnnouncerTest, ATakeoverGoesBeforeWhatIsAnnouncedAgain) {
+    AnnouncerOptions options;
+    options.packets_per_second = 2;
+    options.rounds = 1;
+    Announcer announcer(options, rng_);
+    announcer.set_ports({port(1, "eth0")}, kStart);
+    announcer.set_announcements(many(50), kStart);
+    (void)run(announcer, 60s);
+
+    announcer.announce_all_again(kStart + 60s);
+    announcer.set_announcements(many(51), kStart + 60s);
+    const auto sent = run(announcer, 62s);
+
+    ASSERT_GE(sent.size(), 1U);
+    EXPECT_EQ(decode_ndp(sent[0].frame.view())->target, ip("2001:db8::32"));
+}
+
+TEST_F(AnnouncerTest, AnnouncingAgainAndAgainStillReachesEveryAddress) {
+    AnnouncerOptions options;
+    options.packets_per_second = 2;
+    Announcer announcer(options, rng_);
+    announcer.set_ports({port(1, "eth0")}, kStart);
+    announcer.set_announcements(many(20), kStart);
+
+    std::set<net::IpAddress> first;
+    for (std::chrono::seconds at{2}; at < 14s; at += 2s) {
+        announcer.announce_all_again(kStart + at);
+        for (const Sent& frame : run(announcer, at)) {
+            first.insert(decode_ndp(frame.frame.view())->target);
+        }
+    }
+
+    EXPECT_THAT(first, SizeIs(20));
+}
+
 TEST_F(AnnouncerTest, DefendsWithOnePacketUnlessThePaceForbidsIt) {
     AnnouncerOptions options;
     options.packets_per_second = 3;
