@@ -84,10 +84,13 @@ void Reconnect::look(const MemberTable& table, Rng& rng) {
     stale_ = false;
 }
 
+Duration Reconnect::share(std::size_t members, std::size_t missing) {
+    return times(kShare, static_cast<double>(members)) /
+           static_cast<Duration::rep>(std::max(missing, std::size_t{1}));
+}
+
 Duration Reconnect::pause(std::size_t members, std::size_t missing, Rng& rng) const {
-    const Duration share = times(kShare, static_cast<double>(members)) /
-                           static_cast<Duration::rep>(std::max(missing, std::size_t{1}));
-    return times(std::max(interval_, share), 0.75 + 0.5 * rng.unit());
+    return times(std::max(interval_, share(members, missing)), 0.75 + 0.5 * rng.unit());
 }
 
 Reconnect::Orders Reconnect::due(const MemberTable& table, Instant now, Rng& rng) {
@@ -107,7 +110,16 @@ Reconnect::Orders Reconnect::due(const MemberTable& table, Instant now, Rng& rng
     }
     if (round_.empty()) {
         next_.reset();
+        idle_ = true;
         return out;
+    }
+    if (std::exchange(idle_, false) && !alone_) {
+        // All members begin to look at about the same time. Where many look for few, they take
+        // turns from the first try on.
+        if (const Duration turn = share(table.size(), missing_); turn > interval_) {
+            next_ = now + times(turn, rng.unit());
+            return out;
+        }
     }
     // Ourselves in the table: alone, a stream is worth more than a ping, since it needs no second.
     const std::size_t streams = !alone_ ? 0 : attempts_ == 0 ? kFirstStreams : 1;

@@ -47,6 +47,8 @@ private:
         net::Endpoint to;
     };
     void look(const MemberTable& table, Rng& rng);
+    // Between two tries of one member, for all together to keep to their rate.
+    [[nodiscard]] static Duration share(std::size_t members, std::size_t missing);
     [[nodiscard]] Duration pause(std::size_t members, std::size_t missing, Rng& rng) const;
 
     Duration interval_;
@@ -56,6 +58,7 @@ private:
     std::size_t missing_ = 0;
     bool stale_ = false;  // round_ is to be made anew
     bool alone_ = false;  // nobody else was live when it was made
+    bool idle_ = true;    // nobody was missing when we last looked
     std::optional<Instant> next_;
     unsigned attempts_ = 0;
     std::vector<Pinged> pinged_;

@@ -139,6 +139,22 @@ TEST_F(ReconnectTest, InAClusterOfThousandsOneMissingMemberIsTriedRarely) {
     EXPECT_NEAR(static_cast<double>(tries.pings.size() + tries.joins.size()), 10.0, 3.0);
 }
 
+// They all hear of it at about the same time.
+TEST_F(ReconnectTest, ThousandsThatMissTheSameMemberDoNotAllTryItAtOnce) {
+    for (std::uint32_t n = 2; n <= 2000; ++n) {
+        table_.add(member(n, n == 2 ? MemberState::Suspect : MemberState::Alive));
+    }
+    std::size_t pings = 0;
+    for (int node = 0; node < 100; ++node) {
+        reconnect_.stop();
+        reconnect_.members_changed(now_, rng_);
+        pings += run_for(1s).pings.size();
+    }
+    // 100 of 2000 members, and 250 tries a second of all members together.
+    EXPECT_GT(pings, 0U);
+    EXPECT_LT(pings, 25U);
+}
+
 TEST_F(ReconnectTest, StoppedItDoesNothing) {
     reconnect_.set_peers(addresses(2, 9), now_);
 
