@@ -199,13 +199,15 @@ void PacketDriver::run_due() {
     }
 }
 
+// Filters are narrowed once, at the end: with thousands of addresses to give up, one at a time,
+// making them anew each time would keep this thread from its heartbeats.
 void PacketDriver::tell_yielded() {
     const std::size_t before = std::exchange(yielding_, yielding());
-    if (yielding_ >= before) {
+    if (before == 0 || yielding_ != 0) {
         return;
     }
     refresh_all();
-    if (yielding_ == 0 && callbacks_.on_yielded) {
+    if (callbacks_.on_yielded) {
         callbacks_.on_yielded();
     }
 }

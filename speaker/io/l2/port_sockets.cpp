@@ -162,7 +162,8 @@ Result<> PortSockets::renew(l2::Channel channel, std::size_t share, const l2::Bp
         auto set = own.socket->set_filter(program);
         if (!set && is_out_of_memory(set.error())) {
             // No room for two at once. What passes in between costs us a look.
-            (void)own.socket->set_filter(l2::pass_everything());
+            own.filter = l2::pass_everything();
+            (void)own.socket->set_filter(own.filter);
             set = own.socket->set_filter(program);
         }
         if (set) {
