@@ -78,10 +78,12 @@ void Speaker::announce() {
     if (judged) {
         judged_ = sight_->verdict;
     }
-    if (announced_once_ && *next == *announcements_) {
+    const auto live =
+        sight_ ? live_others(*sight_, options_.node_name) : std::set<std::string, std::less<>>{};
+    auto answered = announced_here(*next, *announcements_, answered_, live, answers_ping());
+    if (announced_once_ && *next == *announcements_ && answered == answered_) {
         return;
     }
-    auto answered = announced_here(*next, answered_, answers_ping());
     if (!announced_once_ || answered != answered_) {
         answered_ = answered;
         wire_->set_announcements(std::make_shared<const l2::Announcements>(std::move(answered)));

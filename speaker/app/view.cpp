@@ -181,17 +181,43 @@ std::vector<net::IpAddress> node_addresses(const std::vector<net::Interface>& in
     return out;
 }
 
+std::set<std::string, std::less<>> live_others(const Sight& sight, const std::string& self) {
+    std::set<std::string, std::less<>> names;
+    for (const gossip::Member& member : sight.members) {
+        if (member.is_live() && member.name != self && !sight.unreachable.contains(member.name)) {
+            names.insert(member.name);
+        }
+    }
+    return names;
+}
+
 l2::Announcements announced_here(
-    const speaker_plan::Announcements& plan, const l2::Announcements& before, bool echo
+    const speaker_plan::Announcements& plan,
+    const speaker_plan::Announcements& last,
+    const l2::Announcements& before,
+    const std::set<std::string, std::less<>>& live,
+    bool echo
 ) {
     l2::Announcements out;
     for (const auto& [address, entry] : plan.addresses) {
+        const auto held = before.find(address);
         if (entry.announced_here) {
-            out.emplace(address, l2::Announcement{entry.interfaces, l2::Role::Announce, echo});
+            l2::Announcement announced{entry.interfaces, l2::Role::Announce, echo};
+            if (held != before.end() && held->second.role == l2::Role::Announce) {
+                announced.relieves = held->second.relieves;
+            } else if (const auto was = last.addresses.find(address);
+                       held == before.end() && was != last.addresses.end()) {
+                announced.relieves = was->second.owner.value_or("");
+            }
+            if (!live.contains(announced.relieves)) {
+                announced.relieves.clear();
+            }
+            out.emplace(address, std::move(announced));
         } else if (entry.owner && !entry.mine) {
-            if (const auto held = before.find(address); held != before.end()) {
+            if (held != before.end()) {
                 l2::Announcement yielded = held->second;
                 yielded.role = l2::Role::Yield;
+                yielded.relieves.clear();
                 out.emplace(address, std::move(yielded));
             }
         }

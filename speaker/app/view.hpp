@@ -60,8 +60,18 @@ namespace steelyard::speaker {
 );
 // What this node answers ARP and NDP for. An address that was answered for and is another live
 // node's now goes on being answered for until that node is heard (l2::Role::Yield).
+// `last` and `before`: the plan that was in force, and what it came to here. What one of the `live`
+// other nodes owned then is taken over gently (l2::Announcement::relieves).
 [[nodiscard]] l2::Announcements announced_here(
-    const speaker_plan::Announcements& plan, const l2::Announcements& before, bool echo
+    const speaker_plan::Announcements& plan,
+    const speaker_plan::Announcements& last,
+    const l2::Announcements& before,
+    const std::set<std::string, std::less<>>& live,
+    bool echo
+);
+// The other nodes that answer, as far as anybody knows.
+[[nodiscard]] std::set<std::string, std::less<>> live_others(
+    const Sight& sight, const std::string& self
 );
 // Where the other speakers' pods are: whom to gossip with.
 [[nodiscard]] std::vector<net::Endpoint> gossip_peers(

@@ -155,7 +155,7 @@ TEST(ViewTest, AnnouncesOnlyWhatThePlanSaysIsAnnouncedHere) {
     plan.addresses[ip("192.0.2.1")].interfaces = {"eth0"};
     plan.addresses[ip("192.0.2.2")].mine = true;
 
-    const l2::Announcements out = announced_here(plan, {}, true);
+    const l2::Announcements out = announced_here(plan, {}, {}, {}, true);
 
     ASSERT_EQ(out.size(), 1U);
     EXPECT_THAT(out.at(ip("192.0.2.1")).interfaces, ElementsAre("eth0"));
@@ -171,13 +171,33 @@ TEST(ViewTest, AnAddressThatMovesIsYieldedAndOneThatGoesIsSilent) {
     plan.addresses[ip("192.0.2.2")];  // nobody may announce it
     plan.addresses[ip("192.0.2.4")].owner = "other";
 
-    const l2::Announcements once = announced_here(plan, before, false);
-    const l2::Announcements again = announced_here(plan, once, false);
+    const l2::Announcements once = announced_here(plan, {}, before, {"other"}, false);
+    const l2::Announcements again = announced_here(plan, {}, once, {"other"}, false);
 
     ASSERT_EQ(once.size(), 1U);
     EXPECT_EQ(once.at(ip("192.0.2.1")).role, l2::Role::Yield);
     EXPECT_THAT(once.at(ip("192.0.2.1")).interfaces, ElementsAre("eth0"));
     EXPECT_EQ(again, once);
+}
+
+TEST(ViewTest, WhatALiveNodeOwnedIsTakenOverGentlyUntilItDies) {
+    speaker_plan::Announcements last;
+    speaker_plan::Announcements plan;
+    for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
+        plan.addresses[ip(address)].announced_here = true;
+    }
+    last.addresses[ip("192.0.2.1")].owner = "living";
+    last.addresses[ip("192.0.2.2")].owner = "dead";
+
+    const auto first = announced_here(plan, last, {}, {"living"}, false);
+    const auto second = announced_here(plan, plan, first, {"living"}, false);
+    const auto alone = announced_here(plan, plan, second, {}, false);
+
+    EXPECT_EQ(first.at(ip("192.0.2.1")).relieves, "living");
+    EXPECT_EQ(first.at(ip("192.0.2.2")).relieves, "");
+    EXPECT_EQ(first.at(ip("192.0.2.3")).relieves, "");
+    EXPECT_EQ(second, first);
+    EXPECT_EQ(alone.at(ip("192.0.2.1")).relieves, "");
 }
 
 TEST(ViewTest, AVerdictMakesALiveMemberUnreachable) {

@@ -23,6 +23,9 @@ struct Announcement {
     std::vector<std::string> interfaces;  // names; empty: every port
     Role role = Role::Announce;
     bool echo = false;  // answer ICMP echo requests to it too
+    // The live node it is taken over from, which goes on answering until it hears us: so we do not
+    // answer before our first claim is out. Empty: nobody answers now, be quick.
+    std::string relieves = {};
     friend bool operator==(const Announcement&, const Announcement&) = default;
 };
 

@@ -11,6 +11,8 @@ namespace {
 
 constexpr double kRefreshJitter = 0.2;
 constexpr unsigned kPacketsARound = 2;
+// Before we claim what a live node still answers for: by then it knows of the move and gives way.
+constexpr Duration kReliefTime = std::chrono::milliseconds(250);
 
 Duration scaled(Duration duration, double factor) {
     return std::chrono::duration_cast<Duration>(std::chrono::duration<double, Duration::period>(
@@ -129,8 +131,16 @@ void Announcer::sync(Lane& lane, Instant now) {
             continue;
         }
         const auto [entry, is_new] = lane.addresses.try_emplace(address);
-        if (is_new) {
-            queue(lane, address, entry->second, now);
+        Progress& progress = entry->second;
+        const bool held_back = progress.step == 0 && !progress.ready;
+        if (is_new && !announcement.relieves.empty()) {
+            progress.due = now + kReliefTime;
+            lane.waiting.emplace(progress.due, address);
+        } else if (is_new) {
+            queue(lane, address, progress, now);
+        } else if (held_back && announcement.relieves.empty()) {
+            unqueue(lane, address, progress);
+            queue(lane, address, progress, now);
         }
     }
 }

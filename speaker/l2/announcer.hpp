@@ -22,6 +22,9 @@
 // learn from one only; an advertisement to all nodes and one to all routers (RFC 9131). A refresh
 // is one.
 //
+// What is taken over from a live node (Announcement::relieves) is claimed a little later, when that
+// node has heard of the move too; should it die meanwhile, at once.
+//
 // Each port is paced by a SendWindow. While it is closed, addresses with fewer packets behind them
 // go first, and among those the ones last asked for. What is announced again goes behind what was
 // just taken over, and what still waits for its first packet keeps its place: however often

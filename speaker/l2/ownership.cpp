@@ -16,7 +16,7 @@ void Ownership::set_announcements(
         const auto known = held_.find(address);
         if (known == held_.end()) {
             if (announcement.role == Role::Announce) {
-                held_.emplace(address, Held{&announcement, Role::Announce, now, {}, {}});
+                take(address, announcement, now);
             }
             continue;
         }
@@ -26,16 +26,33 @@ void Ownership::set_announcements(
             continue;
         }
         if (announcement.role == Role::Announce) {
+            // What was not yet given up is simply kept.
             held = Held{&announcement, Role::Announce, now, {}, {}};
             continue;
         }
         begin_yield(held, now);
-        if (!may_yield || !is_held_anywhere(address, held)) {
+        if (!may_yield || relieving_.contains(address) || !is_held_anywhere(address, held)) {
             held_.erase(known);
         }
     }
+    std::erase_if(relieving_, [&](const net::IpAddress& address) {
+        const auto found = announcements->find(address);
+        return found == announcements->end() || found->second.role != Role::Announce ||
+               found->second.relieves.empty();
+    });
     announcements_ = std::move(announcements);
     count_yielding();
+}
+
+void Ownership::take(const net::IpAddress& address, const Announcement& announcement, Instant now) {
+    held_.emplace(address, Held{&announcement, Role::Announce, now, {}, {}});
+    if (!announcement.relieves.empty()) {
+        relieving_.insert(address);
+    }
+}
+
+void Ownership::on_claimed(const net::IpAddress& address) {
+    relieving_.erase(address);
 }
 
 void Ownership::count_yielding() {
@@ -118,18 +135,27 @@ void Ownership::expire(Instant now) {
     yielding_ -= std::erase_if(held_, [now](const auto& entry) {
         return entry.second.role == Role::Yield && now >= entry.second.since + kYieldTime;
     });
+    std::erase_if(relieving_, [&](const net::IpAddress& address) {
+        return now >= held_.at(address).since + kYieldTime;
+    });
     find_next_expiry();
 }
 
 void Ownership::find_next_expiry() {
     next_expiry_.reset();
+    const auto consider = [this](const Held& held) {
+        const Instant end = held.since + kYieldTime;
+        next_expiry_ = next_expiry_ ? std::min(*next_expiry_, end) : end;
+    };
+    for (const net::IpAddress& address : relieving_) {
+        consider(held_.at(address));
+    }
     if (yielding_ == 0) {
         return;
     }
     for (const auto& [address, held] : held_) {
-        const Instant end = held.since + kYieldTime;
-        if (held.role == Role::Yield && (!next_expiry_ || end < *next_expiry_)) {
-            next_expiry_ = end;
+        if (held.role == Role::Yield) {
+            consider(held);
         }
     }
 }

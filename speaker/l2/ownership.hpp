@@ -7,13 +7,16 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 // Which addresses are answered for at this moment, port by port. Announcements say what should be;
 // this remembers what has been: a Yield goes on only for what was announced before, ends on a port
 // as soon as another node claims the address there (or did shortly before, being quicker to know),
-// and everywhere after kYieldTime. Who was silent for want of a lease yields nothing: what it lost
+// and everywhere after kYieldTime. The other way round, what is taken over from a live node is not
+// answered for before our claim was sent, or kYieldTime has passed: one of the two answers, never
+// both. Who was silent for want of a lease yields nothing: what it lost
 // meanwhile has long been claimed, unheard.
 namespace steelyard::l2 {
 
@@ -37,7 +40,17 @@ public:
     // There is a lease again: no yield goes on, and none begins in the next kYieldTime.
     void resume(Instant now);
 
-    // The announcement when the address is answered for on this port, else null.
+    // Our first claim of the address is out: from now on it is answered for.
+    void on_claimed(const net::IpAddress& address);
+    // Addresses that wait for that.
+    [[nodiscard]] const std::unordered_set<net::IpAddress>& relieving() const { return relieving_; }
+    // Whether it is only to be answered for once our claim is out.
+    [[nodiscard]] bool is_relieving(const net::IpAddress& address) const {
+        return relieving_.contains(address);
+    }
+
+    // The announcement when the address is ours on this port, answered for already or about to be
+    // (is_relieving()), else null.
     [[nodiscard]] const Announcement* find(const net::IpAddress& address, const Port& port) const;
     [[nodiscard]] bool is_answered(const net::IpAddress& address) const {
         return held_.contains(address);
@@ -52,7 +65,7 @@ public:
     // Another station claims the address on this port.
     Claim on_claim(const net::IpAddress& address, const Port& port, Instant now);
 
-    // Ends yields whose time is up.
+    // Ends yields, and waits for our own claim, whose time is up.
     void expire(Instant now);
     // When the next one is, or earlier.
     [[nodiscard]] std::optional<Instant> next_deadline() const { return next_expiry_; }
@@ -73,6 +86,7 @@ private:
         std::vector<std::pair<unsigned, Instant>> claims;  // while we announce: last by port
     };
     static void begin_yield(Held& held, Instant now);
+    void take(const net::IpAddress& address, const Announcement& announcement, Instant now);
     [[nodiscard]] bool is_held_anywhere(const net::IpAddress& address, const Held& held) const;
     void count_yielding();
     void find_next_expiry();
@@ -82,6 +96,7 @@ private:
     std::vector<Port> ports_;
     std::shared_ptr<const Announcements> announcements_;
     std::unordered_map<net::IpAddress, Held> held_;
+    std::unordered_set<net::IpAddress> relieving_;
     std::size_t yielding_ = 0;
     std::optional<Instant> next_expiry_;
     std::optional<Instant> resumed_;

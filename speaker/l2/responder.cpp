@@ -39,6 +39,9 @@ Heard Responder::on_arp(const Port& port, std::span<const std::byte> frame, Acti
     if (packet->operation != ArpOperation::Request || !to_us) {
         return Drop::NotForUs;
     }
+    if (ownership_->is_relieving(packet->target_ip)) {
+        return Asked{packet->target_ip};  // the node it is taken over from answers
+    }
     AddressCounters& counters = counters_[packet->target_ip];
     ++counters.requests_received;
     out.emplace_back(Send{port.index, encode_arp(arp_reply(port.mac, packet->target_ip, *packet))});
@@ -77,6 +80,9 @@ Heard Responder::on_solicitation(const Port& port, const NdpPacket& packet, Acti
     const bool to_us = packet.frame_destination == port.mac || is_group(packet.frame_destination);
     if (!to_target || !to_us) {
         return Drop::NotForUs;
+    }
+    if (ownership_->is_relieving(packet.target)) {
+        return Asked{packet.target};
     }
     AddressCounters& counters = counters_[packet.target];
     ++counters.requests_received;

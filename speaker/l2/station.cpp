@@ -131,6 +131,19 @@ void Station::on_deadline(Instant now, Actions& out) {
     lapsed_ = now >= lease_;
     if (!lapsed_) {
         announcer_.on_deadline(now, out);
+        note_claims();
+    }
+}
+
+void Station::note_claims() {
+    std::vector<net::IpAddress> claimed;
+    for (const net::IpAddress& address : ownership_.relieving()) {
+        if (announcer_.gratuitous_sent().contains(address)) {
+            claimed.push_back(address);
+        }
+    }
+    for (const net::IpAddress& address : claimed) {
+        ownership_.on_claimed(address);
     }
 }
 

@@ -70,6 +70,7 @@ private:
     );
     void on_claim(const Port& port, const Claimed& claimed, Instant now);
     void judge(Instant now, Actions& out);
+    void note_claims();
 
     Ownership ownership_;
     Responder responder_;

@@ -54,6 +54,13 @@ protected:
         );
     }
     void own(Instant now) { set({{kAddress, {{"eth0"}}}, {kAddress6, {{"eth0"}}}}, now); }
+    void relieve(const std::string& node, Instant now) {
+        Announcements all{{kAddress, {{"eth0"}}}, {kAddress6, {{"eth0"}}}};
+        for (auto& [address, announcement] : all) {
+            announcement.relieves = node;
+        }
+        set(std::move(all), now);
+    }
     void yield(Instant now) {
         Announcements all{{kAddress, {{"eth0"}}}, {kAddress6, {{"eth0"}}}};
         for (auto& [address, announcement] : all) {
@@ -264,6 +271,58 @@ TEST_F(StationTest, AnAddressThatComesBackWhileYieldingIsAnnouncedAgain) {
     EXPECT_THAT(due(kStart + 1min + 1s), SizeIs(4));
     EXPECT_EQ(station_.ownership().yielding(), 0U);
     EXPECT_THAT(receive(claim(kAddress), kStart + 1min + 2s), IsEmpty()) << "a takeover";
+}
+
+TEST_F(StationTest, WhatALiveNodeGivesUpIsAnsweredOnceOurClaimIsOut) {
+    relieve("other", kStart);
+    EXPECT_THAT(due(kStart), IsEmpty());
+    for (const net::IpAddress& address : {kAddress, kAddress6}) {
+        EXPECT_FALSE(answers(address, kStart + 249ms)) << to_string(address);
+    }
+
+    EXPECT_THAT(due(kStart + 250ms), SizeIs(4));
+
+    EXPECT_TRUE(answers(kAddress, kStart + 250ms));
+}
+
+TEST_F(StationTest, WhenTheNodeWeRelieveDiesWeTakeOverAtOnce) {
+    relieve("other", kStart);
+    (void)due(kStart);
+
+    relieve("", kStart + 10ms);
+
+    EXPECT_TRUE(answers(kAddress, kStart + 10ms));
+    EXPECT_THAT(due(kStart + 10ms), SizeIs(4));
+}
+
+TEST_F(StationTest, AClaimThatWaitsForThePaceIsNotWaitedForLongerThanTheOldOwnerYields) {
+    Announcements many;
+    for (unsigned host = 101; host <= 200; ++host) {
+        many[ip("192.0.2." + std::to_string(host))] = {{"eth0"}, Role::Announce, false, "other"};
+    }
+    set(std::move(many), kStart);
+    const auto answered = [this](Instant now) {
+        int count = 0;
+        for (unsigned host = 101; host <= 200; ++host) {
+            count += answers(ip("192.0.2." + std::to_string(host)), now) ? 1 : 0;
+        }
+        return count;
+    };
+
+    settle(kStart + 300ms);
+    EXPECT_LE(answered(kStart + 300ms), 15);
+    settle(kStart + kYieldTime);
+    EXPECT_EQ(answered(kStart + kYieldTime), 100);
+}
+
+TEST_F(StationTest, AnAddressThatMovesOnBeforeWeClaimedItIsNotYielded) {
+    relieve("other", kStart);
+    (void)due(kStart);
+
+    yield(kStart + 10ms);
+
+    EXPECT_FALSE(answers(kAddress, kStart + 10ms));
+    EXPECT_EQ(station_.ownership().yielding(), 0U);
 }
 
 TEST_F(StationTest, AReleasedAddressIsSilentAtOnce) {
