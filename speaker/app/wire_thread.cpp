@@ -1,10 +1,12 @@
 #include "speaker/app/wire_thread.hpp"
 
 #include "common/rt/sleep.hpp"
+#include "speaker/app/heal.hpp"
 #include "speaker/app/view.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace steelyard::speaker {
 namespace {
@@ -105,32 +107,40 @@ wire::Bytes WireSide::Thread::encode_meta() const {
     return encode(meta_);
 }
 
+// One packet may tell of thousands of members: what follows is done once for all of them.
 void WireSide::Thread::on_gossip(const gossip::Changed& change, const io::Members& /*members*/) {
     if (change.kind == gossip::Changed::Kind::Failed) {
         failed_.insert(change.member.name);
     } else if (change.kind == gossip::Changed::Kind::Left) {
         failed_.erase(change.member.name);
     } else if (change.kind == gossip::Changed::Kind::Joined && failed_.erase(change.member.name) != 0) {
-        // A partition may have healed, and both sides have announced the same addresses.
-        packets_->announce_again();
+        may_have_healed_ = true;
     }
+    if (!std::exchange(gossip_changed_, true)) {
+        asio::post(ioc_, [this] { after_gossip(); });
+    }
+}
+
+void WireSide::Thread::after_gossip() {
+    gossip_changed_ = false;
     follow_members();
     tell();
+    if (std::exchange(may_have_healed_, false)) {
+        packets_->announce_again();  // both sides have announced the same addresses
+    }
 }
 
 void WireSide::Thread::on_verdicts(const io::RingDriver::Names& unreachable) {
     const bool lost = std::any_of(unreachable.begin(), unreachable.end(), [&](const auto& name) {
         return !unreachable_.contains(name);
     });
-    const bool back = std::any_of(unreachable_.begin(), unreachable_.end(), [&](const auto& name) {
-        return !unreachable.contains(name);
-    });
+    const bool healed = has_returned(unreachable_, unreachable, *gossip_->members());
     unreachable_ = unreachable;
     if (lost) {
         verdict_ = now();
     }
     tell();
-    if (back) {
+    if (healed) {
         packets_->announce_again();  // whoever was cut off may have announced the same
     }
 }

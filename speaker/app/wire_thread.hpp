@@ -63,6 +63,7 @@ public:
 private:
     void on_gossip(const gossip::Changed& change, const io::Members& members);
     void on_verdicts(const io::RingDriver::Names& unreachable);
+    void after_gossip();
     void tell();
     void follow_members();
     void refused(const std::string& why);
@@ -82,6 +83,8 @@ private:
     std::set<std::string, std::less<>> failed_;  // members that gossip declared dead
     io::RingDriver::Names unreachable_;
     std::optional<Instant> verdict_;
+    bool gossip_changed_ = false;  // after_gossip() is queued
+    bool may_have_healed_ = false;
     asio::io_context ioc_{1};
     asio::executor_work_guard<asio::io_context::executor_type> work_{ioc_.get_executor()};
     rt::TaskGroup tasks_;
