@@ -29,14 +29,15 @@
 // posted back to the control executor. stop() must be awaited before the handle dies.
 namespace steelyard::speaker {
 
+struct WireRing {
+    std::uint16_t port = 0;  // 0 picks a free one
+    Duration interval = std::chrono::milliseconds(100);
+    std::uint64_t epoch = 0;  // random, never used before
+};
+
 struct WireConfig {
-    struct Ring {
-        std::uint16_t port = 0;  // 0 picks a free one
-        Duration interval = std::chrono::milliseconds(100);
-        std::uint64_t epoch = 0;  // random, never used before
-    };
     std::optional<gossip::Config> gossip;  // none: gossip and the watch ring are off
-    std::optional<Ring> ring;              // beside gossip, at its address and with its keys
+    std::optional<WireRing> ring;          // beside gossip, at its address and with its keys
     l2::AnnouncerOptions announcer;
     std::uint64_t seed = 0;
 };

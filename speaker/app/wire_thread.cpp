@@ -59,7 +59,7 @@ Result<> WireSide::Thread::open_gossip(gossip::Config config) {
 }
 
 Result<> WireSide::Thread::open_ring(
-    const WireConfig::Ring& config, std::string name, gossip_wire::KeyRing keys
+    const WireRing& config, std::string name, gossip_wire::KeyRing keys
 ) {
     SY_CHECK(gossip_ != nullptr, "the ring's peers come from gossip");
     io::RingDriver::Options options;

@@ -38,7 +38,7 @@ public:
 
     Result<> open_gossip(gossip::Config config);
     // After open_gossip().
-    Result<> open_ring(const WireConfig::Ring& config, std::string name, gossip_wire::KeyRing keys);
+    Result<> open_ring(const WireRing& config, std::string name, gossip_wire::KeyRing keys);
     // Nothing may fail from here on: what has tasks cannot be destroyed before stop().
     void start();
 
