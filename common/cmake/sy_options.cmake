@@ -32,9 +32,10 @@ if(SY_COVERAGE)
     add_link_options(--coverage)
 endif()
 
+# In every build, so that what a user's program would abort on, a test meets first.
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
 if(CMAKE_BUILD_TYPE STREQUAL RelWithDebInfo AND NOT SY_SANITIZE)
     set(CMAKE_POSITION_INDEPENDENT_CODE ON)
     add_compile_options(-fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
-    add_compile_definitions(_GLIBCXX_ASSERTIONS)
     add_link_options(-pie -Wl,-z,relro,-z,now)
 endif()
