@@ -12,7 +12,7 @@ TIERS = [
     ["common/kube/watch", "common/kube/lease", "common/config"],
     ["speaker/gossip/wire", "speaker/bgp/wire"],
     ["controller/ipam", "controller/admission",
-     "speaker/gossip", "speaker/ring", "speaker/elect", "speaker/l2", "speaker/bfd",
+     "speaker/gossip", "speaker/ring", "speaker/elect", "speaker/l2", "speaker/bfd", "speaker/bgp/discovery",
      "speaker/bgp/session", "speaker/bgp/rib", "speaker/proxy"],
     ["controller/plan", "speaker/plan", "speaker/netlink"],
     ["common/log", "common/rt"],
