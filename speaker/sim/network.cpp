@@ -26,18 +26,6 @@ struct GossipNetwork::Node {
     std::map<StreamId, std::pair<std::size_t, StreamId>> inbound;
 };
 
-struct GossipNetwork::Event {
-    Instant at;
-    std::uint64_t order = 0;
-    std::function<void()> run;
-};
-
-struct GossipNetwork::Later {
-    bool operator()(const Event& a, const Event& b) const {
-        return std::tie(a.at, a.order) > std::tie(b.at, b.order);
-    }
-};
-
 namespace {
 
 constexpr std::string_view kName = "node-";
@@ -63,8 +51,7 @@ gossip_wire::RandomBytes seeded_bytes(std::uint64_t seed) {
 
 }  // namespace
 
-GossipNetwork::GossipNetwork(const NetworkConfig& config)
-    : config_(config), rng_(config.seed), now_(Instant() + 1h) {}
+GossipNetwork::GossipNetwork(const NetworkConfig& config) : config_(config), rng_(config.seed) {}
 
 GossipNetwork::~GossipNetwork() = default;
 
@@ -80,32 +67,12 @@ bool GossipNetwork::leave_finished(std::size_t node) const {
     return nodes_[node]->leave_finished;
 }
 
-void GossipNetwork::schedule(Instant at, std::function<void()> run) {
-    events_.push_back({at, ++order_, std::move(run)});
-    std::push_heap(events_.begin(), events_.end(), Later());
-}
-
 void GossipNetwork::run_for(Duration span) {
-    const Instant end = now_ + span;
-    while (!events_.empty() && events_.front().at <= end) {
-        std::pop_heap(events_.begin(), events_.end(), Later());
-        const Event event = std::move(events_.back());
-        events_.pop_back();
-        now_ = std::max(now_, event.at);
-        event.run();
-    }
-    now_ = end;
+    clock_.run_for(span, [](const Work& work) { work(); });
 }
 
 bool GossipNetwork::run_until(const std::function<bool()>& condition, Duration limit) {
-    const Instant end = now_ + limit;
-    while (!condition()) {
-        if (now_ >= end) {
-            return false;
-        }
-        run_for(10ms);
-    }
-    return true;
+    return clock_.run_until(condition, limit, 10ms, [](const Work& work) { work(); });
 }
 
 void GossipNetwork::boot(std::size_t node) {
@@ -118,7 +85,7 @@ void GossipNetwork::boot(std::size_t node) {
     config.envelope.keys = config_.keys;
     const Rng rng(rng_.next());
     state.core =
-        std::make_unique<Membership>(std::move(config), rng, seeded_bytes(rng.seed()), now_);
+        std::make_unique<Membership>(std::move(config), rng, seeded_bytes(rng.seed()), now());
     ++state.life;
     state.running = true;
     state.armed.reset();
@@ -138,7 +105,7 @@ bool GossipNetwork::start_cluster(std::size_t nodes, Duration within, Duration l
     for (std::size_t i = 1; i < nodes; ++i) {
         const std::size_t node = start();
         const auto share = rng_.below(static_cast<std::uint64_t>(within.count()) + 1);
-        schedule(now_ + Duration(static_cast<Duration::rep>(share)), [this, node, first] {
+        clock_.schedule(now() + Duration(static_cast<Duration::rep>(share)), [this, node, first] {
             join(node, first);
         });
     }
@@ -153,7 +120,7 @@ void GossipNetwork::start_known(std::size_t nodes) {
         members[i].incarnation = 1;
     }
     for (std::size_t i = 0; i < nodes; ++i) {
-        core(start()).know(members, now_);
+        core(start()).know(members, now());
     }
 }
 
@@ -163,7 +130,7 @@ void GossipNetwork::introduce_all() {
         peers.push_back(address_of(i));
     }
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        drive(i, [this, peers](Membership& core, Actions&) { core.set_peers(peers, now_); });
+        drive(i, [this, peers](Membership& core, Actions&) { core.set_peers(peers, now()); });
     }
 }
 
@@ -179,12 +146,12 @@ bool GossipNetwork::is_running(std::size_t node) const {
 void GossipNetwork::join(std::size_t node, std::size_t peer) {
     drive(node, [this, peer](Membership& core, Actions& out) {
         const net::Endpoint address = address_of(peer);
-        core.join(std::span(&address, 1), now_, out);
+        core.join(std::span(&address, 1), now(), out);
     });
 }
 
 void GossipNetwork::leave(std::size_t node) {
-    drive(node, [this](Membership& core, Actions& out) { core.leave(now_, out); });
+    drive(node, [this](Membership& core, Actions& out) { core.leave(now(), out); });
 }
 
 void GossipNetwork::crash(std::size_t node) {
@@ -197,7 +164,7 @@ void GossipNetwork::restart(std::size_t node) {
 }
 
 void GossipNetwork::stall(std::size_t node, Duration span) {
-    nodes_[node]->stalled_until = now_ + span;
+    nodes_[node]->stalled_until = now() + span;
 }
 
 void GossipNetwork::partition(const std::vector<std::set<std::size_t>>& groups) {
@@ -236,8 +203,8 @@ void GossipNetwork::arm(std::size_t node) {
     if (!due || (state.armed && *state.armed <= *due)) {
         return;
     }
-    state.armed = std::max(*due, now_);
-    schedule(*state.armed, [this, node, life = state.life, at = *state.armed] {
+    state.armed = std::max(*due, now());
+    clock_.schedule(*state.armed, [this, node, life = state.life, at = *state.armed] {
         Node& woken = *nodes_[node];
         if (woken.life == life && woken.armed == at) {
             woken.armed.reset();
@@ -247,7 +214,7 @@ void GossipNetwork::arm(std::size_t node) {
 }
 
 void GossipNetwork::wake(std::size_t node) {
-    drive(node, [this](Membership& core, Actions& out) { core.on_deadline(now_, out); });
+    drive(node, [this](Membership& core, Actions& out) { core.on_deadline(now(), out); });
 }
 
 void GossipNetwork::drive(std::size_t node, std::function<void(Membership&, Actions&)> input) {
@@ -255,8 +222,8 @@ void GossipNetwork::drive(std::size_t node, std::function<void(Membership&, Acti
     if (!state.running) {
         return;
     }
-    if (state.stalled_until > now_) {
-        schedule(
+    if (state.stalled_until > now()) {
+        clock_.schedule(
             state.stalled_until,
             [this, node, life = state.life, input = std::move(input)]() mutable {
                 if (nodes_[node]->life == life) {
@@ -283,11 +250,11 @@ void GossipNetwork::carry_out(std::size_t node, Actions& actions) {
             const auto back = state.inbound.find(reply->id);
             if (back != state.inbound.end() && connected(node, back->second.first)) {
                 const auto [opener, id] = back->second;
-                schedule(
-                    now_ + delay(),
+                clock_.schedule(
+                    now() + delay(),
                     [this, opener = opener, id = id, bytes = std::move(reply->bytes)] {
                         drive(opener, [this, id, &bytes](Membership& core, Actions& out) {
-                            core.on_stream_data(id, bytes, now_, out);
+                            core.on_stream_data(id, bytes, now(), out);
                         });
                     }
                 );
@@ -297,7 +264,7 @@ void GossipNetwork::carry_out(std::size_t node, Actions& actions) {
         } else if (const auto* changed = std::get_if<gossip::Changed>(&action)) {
             ++counts_[static_cast<std::size_t>(changed->kind)];
             observations_.push_back(
-                {now_,
+                {now(),
                  static_cast<std::uint32_t>(node),
                  number_of(changed->member.name),
                  changed->kind}
@@ -317,10 +284,10 @@ void GossipNetwork::carry_out(std::size_t node, gossip::SendPacket& packet) {
     const int copies = rng_.unit() < config_.duplication ? 2 : 1;
     const auto bytes = std::make_shared<const wire::Bytes>(std::move(packet.bytes));
     for (int copy = 0; copy < copies; ++copy) {
-        schedule(now_ + delay(), [this, node, to = *to, life = nodes_[*to]->life, bytes] {
+        clock_.schedule(now() + delay(), [this, node, to = *to, life = nodes_[*to]->life, bytes] {
             if (nodes_[to]->life == life) {
                 drive(to, [this, node, bytes](Membership& core, Actions& out) {
-                    core.on_packet(address_of(node), *bytes, now_, out);
+                    core.on_packet(address_of(node), *bytes, now(), out);
                 });
             }
         });
@@ -332,12 +299,15 @@ void GossipNetwork::carry_out(std::size_t node, gossip::OpenStream& stream) {
     const StreamId id = stream.id;
     ++streams_;
     if (to && nodes_[*to]->running && connected(node, *to)) {
-        schedule(now_ + delay(), [this, node, id, to = *to, request = std::move(stream.request)] {
-            open_inbound(node, id, to, request);
-        });
+        clock_.schedule(
+            now() + delay(),
+            [this, node, id, to = *to, request = std::move(stream.request)] {
+                open_inbound(node, id, to, request);
+            }
+        );
     }
     // Whatever became of it, the opener forgets it at its deadline.
-    schedule(stream.deadline, [this, node, id, life = nodes_[node]->life] {
+    clock_.schedule(stream.deadline, [this, node, id, life = nodes_[node]->life] {
         if (nodes_[node]->life == life) {
             drive(node, [id](Membership& core, Actions&) { core.on_stream_closed(id); });
         }
@@ -351,7 +321,7 @@ void GossipNetwork::open_inbound(
         const auto accepted = core.on_stream_accepted(address_of(from));
         if (accepted) {
             nodes_[to]->inbound[*accepted] = {from, id};
-            core.on_stream_data(*accepted, request, now_, out);
+            core.on_stream_data(*accepted, request, now(), out);
         }
     });
 }

@@ -2,6 +2,7 @@
 
 #include "common/base/rng.hpp"
 #include "speaker/gossip/membership.hpp"
+#include "speaker/sim/virtual_clock.hpp"
 
 #include <array>
 #include <functional>
@@ -65,7 +66,7 @@ public:
     // True as soon as the condition holds, tried every 10 ms of virtual time.
     bool run_until(const std::function<bool()>& condition, Duration limit);
 
-    [[nodiscard]] Instant now() const { return now_; }
+    [[nodiscard]] Instant now() const { return clock_.now(); }
     [[nodiscard]] std::size_t size() const { return nodes_.size(); }
     gossip::Membership& core(std::size_t node);
     [[nodiscard]] const std::vector<Observation>& observations() const { return observations_; }
@@ -86,10 +87,8 @@ public:
 
 private:
     struct Node;
-    struct Event;
-    struct Later;
+    using Work = std::function<void()>;
 
-    void schedule(Instant at, std::function<void()> run);
     void arm(std::size_t node);
     void wake(std::size_t node);
     // Runs `input` on a node now, or when it stops being stalled; then carries out its actions.
@@ -107,10 +106,8 @@ private:
 
     NetworkConfig config_;
     Rng rng_;
-    Instant now_;
-    std::uint64_t order_ = 0;
+    VirtualClock<Work> clock_;
     std::vector<std::unique_ptr<Node>> nodes_;
-    std::vector<Event> events_;  // a heap
     std::vector<Observation> observations_;
     std::array<std::size_t, 6> counts_{};  // of them, by kind
     std::uint64_t packets_ = 0;

@@ -36,24 +36,8 @@ struct RingNetwork::Node {
     std::vector<Input> postponed;                      // likewise
 };
 
-struct RingNetwork::Event {
-    Instant at;
-    std::uint64_t order = 0;
-    std::function<void()> run;  // or a packet:
-    std::size_t from = 0;
-    std::size_t to = 0;
-    std::uint64_t life = 0;
-    Packet packet;
-};
-
-struct RingNetwork::Later {
-    bool operator()(const Event& a, const Event& b) const {
-        return std::tie(a.at, a.order) > std::tie(b.at, b.order);
-    }
-};
-
 RingNetwork::RingNetwork(const RingNetworkConfig& config, std::size_t nodes)
-    : config_(config), rng_(config.seed), now_(Instant() + 1h) {
+    : config_(config), rng_(config.seed) {
     std::set<std::size_t> all;
     for (std::size_t i = 0; i < nodes; ++i) {
         all.insert(start());
@@ -76,7 +60,7 @@ bool RingNetwork::running(std::size_t node) const {
 }
 
 bool RingNetwork::stalled(std::size_t node) const {
-    return nodes_[node]->stalled_until > now_;
+    return nodes_[node]->stalled_until > now();
 }
 
 Instant RingNetwork::woke_at(std::size_t node) const {
@@ -104,42 +88,25 @@ Duration RingNetwork::up_to(Duration span) {
     return Duration(static_cast<Duration::rep>(rng_.below(ticks + 1)));
 }
 
-void RingNetwork::schedule(Instant at, std::function<void()> run) {
-    events_.push_back({at, ++order_, std::move(run), 0, 0, 0, nullptr});
-    std::push_heap(events_.begin(), events_.end(), Later());
+void RingNetwork::schedule_packet(std::size_t from, std::size_t to, const Packet& packet) {
+    const Instant at = now() + config_.delay_min + up_to(config_.delay_max - config_.delay_min);
+    clock_.schedule(at, Delivery{from, to, nodes_[to]->life, packet});
 }
 
-void RingNetwork::schedule_packet(std::size_t from, std::size_t to, const Packet& packet) {
-    const Instant at = now_ + config_.delay_min + up_to(config_.delay_max - config_.delay_min);
-    events_.push_back({at, ++order_, nullptr, from, to, nodes_[to]->life, packet});
-    std::push_heap(events_.begin(), events_.end(), Later());
+void RingNetwork::run(const Work& work) {
+    if (const auto* delivery = std::get_if<Delivery>(&work)) {
+        deliver(*delivery);
+    } else {
+        std::get<std::function<void()>>(work)();
+    }
 }
 
 void RingNetwork::run_for(Duration span) {
-    const Instant end = now_ + span;
-    while (!events_.empty() && events_.front().at <= end) {
-        std::pop_heap(events_.begin(), events_.end(), Later());
-        const Event event = std::move(events_.back());
-        events_.pop_back();
-        now_ = std::max(now_, event.at);
-        if (event.run) {
-            event.run();
-        } else {
-            deliver(event);
-        }
-    }
-    now_ = end;
+    clock_.run_for(span, [this](const Work& work) { run(work); });
 }
 
 bool RingNetwork::run_until(const std::function<bool()>& condition, Duration limit) {
-    const Instant end = now_ + limit;
-    while (!condition()) {
-        if (now_ >= end) {
-            return false;
-        }
-        run_for(1ms);
-    }
-    return true;
+    return clock_.run_until(condition, limit, 1ms, [this](const Work& work) { run(work); });
 }
 
 void RingNetwork::boot(std::size_t node) {
@@ -149,7 +116,7 @@ void RingNetwork::boot(std::size_t node) {
     config.epoch = state.epoch = rng_.next();
     config.interval = config_.interval;
     config.keys = config_.keys;
-    state.core = std::make_unique<WatchRing>(std::move(config), Rng(rng_.next()), now_);
+    state.core = std::make_unique<WatchRing>(std::move(config), Rng(rng_.next()), now());
     ++state.life;
     state.running = true;
     state.armed.reset();
@@ -173,7 +140,9 @@ void RingNetwork::set_members(const std::set<std::size_t>& members, Duration spr
         if (spread == Duration()) {
             tell_members(node, members);
         } else {
-            schedule(now_ + up_to(spread), [this, node, members] { tell_members(node, members); });
+            clock_.schedule(now() + up_to(spread), [this, node, members] {
+                tell_members(node, members);
+            });
         }
     }
 }
@@ -186,7 +155,7 @@ void RingNetwork::tell_members(std::size_t node, const std::set<std::size_t>& me
         }
     }
     drive(node, [this, peers = std::move(peers)](WatchRing& core, Actions& out) {
-        core.set_peers(peers, now_, out);
+        core.set_peers(peers, now(), out);
     });
 }
 
@@ -195,7 +164,7 @@ void RingNetwork::set_keys(std::size_t node, const gossip_wire::KeyRing& keys) {
 }
 
 void RingNetwork::leave(std::size_t node) {
-    drive(node, [this](WatchRing& core, Actions& out) { core.leave(now_, out); });
+    drive(node, [this](WatchRing& core, Actions& out) { core.leave(now(), out); });
 }
 
 void RingNetwork::crash(std::size_t node) {
@@ -209,8 +178,8 @@ void RingNetwork::restart(std::size_t node) {
 
 void RingNetwork::stall(std::size_t node, Duration span) {
     Node& state = *nodes_[node];
-    state.stalled_until = now_ + span;
-    schedule(state.stalled_until, [this, node, life = state.life] {
+    state.stalled_until = now() + span;
+    clock_.schedule(state.stalled_until, [this, node, life = state.life] {
         if (nodes_[node]->life == life && !stalled(node)) {
             wake(node);
         }
@@ -236,8 +205,8 @@ void RingNetwork::arm(std::size_t node) {
     if (due == Instant::max() || (state.armed && *state.armed <= due)) {
         return;
     }
-    state.armed = std::max(due, now_);
-    schedule(
+    state.armed = std::max(due, now());
+    clock_.schedule(
         *state.armed + up_to(config_.timer_slack),
         [this, node, life = state.life, at = *state.armed] {
             if (nodes_[node]->life == life && nodes_[node]->armed == at) {
@@ -252,13 +221,13 @@ void RingNetwork::on_timer(std::size_t node) {
         return;  // wake() makes good for it
     }
     nodes_[node]->armed.reset();
-    drive(node, [this](WatchRing& core, Actions& out) { core.on_deadline(now_, out); });
+    drive(node, [this](WatchRing& core, Actions& out) { core.on_deadline(now(), out); });
 }
 
 // The process runs again: it finds its timer expired and its socket full, in either order.
 void RingNetwork::wake(std::size_t node) {
     Node& state = *nodes_[node];
-    state.woke_at = now_;
+    state.woke_at = now();
     const bool timer_first = rng_.below(2) == 0;
     if (timer_first) {
         on_timer(node);
@@ -287,7 +256,7 @@ void RingNetwork::drive(std::size_t node, const Input& input) {
     actions_.clear();
     input(*state.core, actions_);
     if (state.core->counters().heartbeats_sent != beats) {
-        state.last_beat = now_;
+        state.last_beat = now();
     }
     carry_out(node);
     arm(node);
@@ -298,7 +267,7 @@ void RingNetwork::carry_out(std::size_t node) {
         if (auto* packet = std::get_if<ring::SendPacket>(&action)) {
             carry_out(node, *packet);
         } else if (const auto* changed = std::get_if<ring::Changed>(&action)) {
-            observations_.push_back({now_, node, changed->name, changed->reachable});
+            observations_.push_back({now(), node, changed->name, changed->reachable});
         }
     }
 }
@@ -322,21 +291,21 @@ void RingNetwork::carry_out(std::size_t node, ring::SendPacket& packet) {
     }
 }
 
-void RingNetwork::deliver(const Event& event) {
-    Node& state = *nodes_[event.to];
-    if (state.life != event.life || !state.running) {
+void RingNetwork::deliver(const Delivery& delivery) {
+    Node& state = *nodes_[delivery.to];
+    if (state.life != delivery.life || !state.running) {
         return;
     }
-    if (!stalled(event.to)) {
-        receive(event.to, event.from, *event.packet);
+    if (!stalled(delivery.to)) {
+        receive(delivery.to, delivery.from, *delivery.packet);
     } else if (state.inbox.size() < kSocketBuffer) {
-        state.inbox.emplace_back(event.from, event.packet);
+        state.inbox.emplace_back(delivery.from, delivery.packet);
     }
 }
 
 void RingNetwork::receive(std::size_t node, std::size_t from, const wire::Bytes& bytes) {
     drive(node, [&](WatchRing& core, Actions& out) {
-        core.on_packet(address_of(from), bytes, now_, out);
+        core.on_packet(address_of(from), bytes, now(), out);
     });
 }
 

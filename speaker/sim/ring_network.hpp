@@ -2,6 +2,7 @@
 
 #include "common/base/rng.hpp"
 #include "speaker/ring/watch_ring.hpp"
+#include "speaker/sim/virtual_clock.hpp"
 
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 // Many WatchRing cores on one virtual clock and network. There is no gossip: the test says who the
@@ -69,7 +71,7 @@ public:
     // True as soon as the condition holds, tried every millisecond of virtual time.
     bool run_until(const std::function<bool()>& condition, Duration limit);
 
-    [[nodiscard]] Instant now() const { return now_; }
+    [[nodiscard]] Instant now() const { return clock_.now(); }
     [[nodiscard]] std::size_t size() const { return nodes_.size(); }
     [[nodiscard]] bool running(std::size_t node) const;
     [[nodiscard]] bool stalled(std::size_t node) const;
@@ -89,14 +91,19 @@ public:
 
 private:
     struct Node;
-    struct Event;
-    struct Later;
     using Packet = std::shared_ptr<const wire::Bytes>;
+    struct Delivery {
+        std::size_t from = 0;
+        std::size_t to = 0;
+        std::uint64_t life = 0;
+        Packet packet;
+    };
+    using Work = std::variant<std::function<void()>, Delivery>;
     using Input = std::function<void(ring::WatchRing&, ring::Actions&)>;
 
-    void schedule(Instant at, std::function<void()> run);
+    void run(const Work& work);
     void schedule_packet(std::size_t from, std::size_t to, const Packet& packet);
-    void deliver(const Event& event);
+    void deliver(const Delivery& delivery);
     void boot(std::size_t node);
     void arm(std::size_t node);
     void on_timer(std::size_t node);
@@ -110,10 +117,8 @@ private:
 
     RingNetworkConfig config_;
     Rng rng_;
-    Instant now_;
-    std::uint64_t order_ = 0;
+    VirtualClock<Work> clock_;
     std::vector<std::unique_ptr<Node>> nodes_;
-    std::vector<Event> events_;  // a heap
     std::vector<RingObservation> observations_;
     ring::Actions actions_;
     Drop drop_;
