@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace steelyard::config {
+namespace {
+
+template <class T>
+const T* find_by_name(const std::vector<T>& sorted, const std::string& name) {
+    const auto found = std::lower_bound(
+        sorted.begin(),
+        sorted.end(),
+        name,
+        [](const T& item, const std::string& wanted) { return item.name < wanted; }
+    );
+    return found != sorted.end() && found->name == name ? &*found : nullptr;
+}
+
+}  // namespace
 
 bool Pool::contains(const net::IpAddress& address) const {
     return std::any_of(ranges.begin(), ranges.end(), [&](const net::Range& range) {
@@ -31,13 +45,15 @@ bool admits(
 }
 
 const Pool* Config::find_pool(const std::string& name) const {
-    const auto found = std::lower_bound(
-        pools.begin(),
-        pools.end(),
-        name,
-        [](const Pool& pool, const std::string& wanted) { return pool.name < wanted; }
-    );
-    return found != pools.end() && found->name == name ? &*found : nullptr;
+    return find_by_name(pools, name);
+}
+
+const BgpPeer* Config::find_bgp_peer(const std::string& name) const {
+    return find_by_name(bgp_peers, name);
+}
+
+const BfdProfile* Config::find_bfd_profile(const std::string& name) const {
+    return find_by_name(bfd_profiles, name);
 }
 
 const Pool* Config::pool_of(const net::IpAddress& address) const {
@@ -55,6 +71,14 @@ std::string_view to_string(Kind kind) {
             return "IPAddressPool";
         case Kind::L2Advertisement:
             return "L2Advertisement";
+        case Kind::BgpPeer:
+            return "BGPPeer";
+        case Kind::BgpAdvertisement:
+            return "BGPAdvertisement";
+        case Kind::Community:
+            return "Community";
+        case Kind::BfdProfile:
+            return "BFDProfile";
     }
     return "";
 }

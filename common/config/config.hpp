@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/config/bgp.hpp"
+#include "common/kube/model/bgp.hpp"
 #include "common/kube/model/metallb.hpp"
 #include "common/net/prefix.hpp"
 
@@ -48,19 +50,48 @@ struct L2Advertisement {
 struct Config {
     std::vector<Pool> pools;                         // by name
     std::vector<L2Advertisement> l2_advertisements;  // by name
+    // With a Scope in the Objects, only those that select its node.
+    std::vector<BgpPeer> bgp_peers;                    // by name
+    std::vector<BgpAdvertisement> bgp_advertisements;  // by name
+    std::vector<BfdProfile> bfd_profiles;              // by name
 
     [[nodiscard]] const Pool* find_pool(const std::string& name) const;
+    [[nodiscard]] const BgpPeer* find_bgp_peer(const std::string& name) const;
+    [[nodiscard]] const BfdProfile* find_bfd_profile(const std::string& name) const;
     [[nodiscard]] const Pool* pool_of(const net::IpAddress& address) const;
     friend bool operator==(const Config&, const Config&) = default;
 };
 
-// The objects of the daemon's own namespace, in any order.
-struct Objects {
-    std::vector<kube::IpAddressPool> pools;
-    std::vector<kube::L2Advertisement> l2_advertisements;
+// The node a speaker parses for: BGPPeers and BGPAdvertisements that do not select it are not its
+// business, right or wrong.
+struct Scope {
+    std::string node;
+    kube::Labels labels;
+    friend bool operator==(const Scope&, const Scope&) = default;
 };
 
-enum class Kind : std::uint8_t { IpAddressPool, L2Advertisement };
+// The objects of the daemon's own namespace, in any order.
+struct Objects {
+    std::vector<kube::IpAddressPool> pools = {};
+    std::vector<kube::L2Advertisement> l2_advertisements = {};
+    std::vector<kube::BgpPeer> bgp_peers = {};
+    std::vector<kube::BgpAdvertisement> bgp_advertisements = {};
+    std::vector<kube::Community> communities = {};
+    std::vector<kube::BfdProfile> bfd_profiles = {};
+    // Absent: not known here (the controller may not read Secrets), so a passwordSecret is neither
+    // looked up nor judged and the peer's password stays empty.
+    std::optional<std::vector<kube::Secret>> secrets = std::nullopt;
+    std::optional<Scope> scope = std::nullopt;
+};
+
+enum class Kind : std::uint8_t {
+    IpAddressPool,
+    L2Advertisement,
+    BgpPeer,
+    BgpAdvertisement,
+    Community,
+    BfdProfile
+};
 [[nodiscard]] std::string_view to_string(Kind kind);  // as in the manifest: "IPAddressPool"
 
 // One mistake: where it stands, what stands there and what would be accepted.

@@ -142,13 +142,13 @@ awaitable<Result<>> L2StatusWriter::apply(speaker_plan::L2StatusChanges changes)
         }
     }
     for (const Status& status : changes.patch_metadata) {
-        const auto done = co_await patch(status, "", kube::service_l2_status_meta_patch(status));
+        const auto done = co_await patch(status, "", kube::metadata_patch(status));
         if (ends_round(done, outcome)) {
             co_return done;
         }
     }
     for (const Status& status : changes.patch_status) {
-        const auto done = co_await patch(status, "status", kube::service_l2_status_patch(status));
+        const auto done = co_await patch(status, "status", kube::status_patch(status));
         if (ends_round(done, outcome)) {
             co_return done;
         }
@@ -167,13 +167,13 @@ awaitable<Result<>> L2StatusWriter::remove(kube::ObjectKey key) {
 }
 
 awaitable<Result<>> L2StatusWriter::create(Status status) {
-    auto object = kube::encode_service_l2_status(status);
+    auto object = kube::encode_object(status);
     const auto created = co_await api_.create(kType, std::move(object));
     if (!created && !is(created.error(), Errc::Conflict)) {
         co_return created.error();
     }
     co_await rt::sleep_for(kPace);
-    auto content = kube::service_l2_status_patch(status);
+    auto content = kube::status_patch(status);
     co_return co_await patch(std::move(status), "status", std::move(content));
 }
 

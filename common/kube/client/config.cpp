@@ -1,6 +1,6 @@
 #include "common/kube/client/config.hpp"
 
-#include "common/kube/client/base64.hpp"
+#include "common/base/base64.hpp"
 #include "common/kube/client/file.hpp"
 
 #include <yaml-cpp/yaml.h>

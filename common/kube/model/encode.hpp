@@ -84,11 +84,18 @@ struct Condition {
     const std::string& resource_version
 );
 
-// The object for POST. The server ignores the status of a new object: the status patch follows.
-[[nodiscard]] nlohmann::json encode_service_l2_status(const ServiceL2Status& status);
+// The status objects of speakers. The object for POST: the server ignores the status of a new
+// object, so that the status patch follows.
+[[nodiscard]] nlohmann::json encode_object(const ServiceL2Status& status);
+[[nodiscard]] nlohmann::json encode_object(const ServiceBgpStatus& status);
+[[nodiscard]] nlohmann::json encode_object(const BgpSessionState& status);
 // {"metadata":{"labels":...,"ownerReferences":[...]}}
-[[nodiscard]] nlohmann::json service_l2_status_meta_patch(const ServiceL2Status& status);
-// {"status":{...}} for the subresource; empty lists are cleared (null).
-[[nodiscard]] nlohmann::json service_l2_status_patch(const ServiceL2Status& status);
+[[nodiscard]] nlohmann::json metadata_patch(const ServiceL2Status& status);
+[[nodiscard]] nlohmann::json metadata_patch(const ServiceBgpStatus& status);
+[[nodiscard]] nlohmann::json metadata_patch(const BgpSessionState& status);
+// {"status":{...}} for the subresource; what is empty or unknown is cleared (null).
+[[nodiscard]] nlohmann::json status_patch(const ServiceL2Status& status);
+[[nodiscard]] nlohmann::json status_patch(const ServiceBgpStatus& status);
+[[nodiscard]] nlohmann::json status_patch(const BgpSessionState& status);
 
 }  // namespace steelyard::kube

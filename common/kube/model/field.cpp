@@ -1,5 +1,6 @@
 #include "common/kube/model/field.hpp"
 
+#include "common/base/base64.hpp"
 #include "common/kube/model/encode.hpp"
 
 #include <limits>
@@ -200,6 +201,21 @@ std::optional<WallTime> Field::time() const {
     return parsed;
 }
 
+std::optional<std::string> Field::base64() const {
+    constexpr std::string_view kAccepted = "base 64 text";
+    if (value_ == nullptr) {
+        return std::nullopt;
+    }
+    std::optional<std::string> bytes;
+    if (value_->is_string()) {
+        bytes = decode_base64(value_->get_ref<const std::string&>());
+    }
+    if (!bytes) {
+        complain("the value", kAccepted);
+    }
+    return bytes;
+}
+
 LabelSelector Field::selector() const {
     LabelSelector result;
     if (present()) {
@@ -220,15 +236,15 @@ std::vector<LabelSelector> Field::selectors() const {
 }
 
 void Field::reject(std::string_view accepted) const {
+    complain(value_ == nullptr ? "" : shown(*value_), accepted);
+}
+
+void Field::complain(const std::string& found, std::string_view accepted) const {
     if (problem_->any()) {
         return;
     }
     std::string text = path();
-    if (value_ == nullptr) {
-        text += " is missing; expected ";
-    } else {
-        text += ": " + shown(*value_) + " is not ";
-    }
+    text += found.empty() ? " is missing; expected " : ": " + found + " is not ";
     text += accepted;
     problem_->set(std::move(text));
 }

@@ -54,6 +54,8 @@ public:
     // Text as the IP parsers of Kubernetes read it: leading zeros of IPv4 octets are decimal.
     [[nodiscard]] std::optional<net::IpAddress> address() const;
     [[nodiscard]] std::optional<WallTime> time() const;
+    // The bytes that base 64 text stands for. The text is never part of a problem: it is a secret.
+    [[nodiscard]] std::optional<std::string> base64() const;
     [[nodiscard]] LabelSelector selector() const;
     [[nodiscard]] std::vector<LabelSelector> selectors() const;
 
@@ -62,6 +64,8 @@ public:
     [[nodiscard]] std::string path() const;
 
 private:
+    void complain(const std::string& found, std::string_view accepted) const;
+
     struct Step {
         std::string_view name;  // empty: an array element
         std::size_t index = 0;

@@ -66,29 +66,4 @@ Result<L2Advertisement> decode_l2_advertisement(const nlohmann::json& object) {
     return advertisement;
 }
 
-Result<ServiceL2Status> decode_service_l2_status(const nlohmann::json& object) {
-    Problem problem;
-    const Field root(object, problem);
-    ServiceL2Status out;
-    out.meta = decode_meta(root);
-    for (const Field& owner : root["metadata"]["ownerReferences"].items()) {
-        if (owner["kind"].text() == "Pod") {
-            out.owner = {owner["name"].text(), owner["uid"].text()};
-        }
-    }
-    const Field status = root["status"];
-    out.node = status["node"].text();
-    out.service = {status["serviceNamespace"].text(), status["serviceName"].text()};
-    for (const Field& interface : status["interfaces"].items()) {
-        out.interfaces.push_back(interface["name"].text());
-    }
-    for (const Field& conflict : status["conflicts"].items()) {
-        out.conflicts.push_back({conflict["ip"].text(), conflict["mac"].text()});
-    }
-    if (problem.any()) {
-        return decode_error("ServiceL2Status", object, problem);
-    }
-    return out;
-}
-
 }  // namespace steelyard::kube

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-// The metallb.io kinds Steelyard reads, as written by the user: strings are not yet checked here.
-// The room common/config turns all of them together into one validated Config. Last, the status
-// kind it writes.
+// The metallb.io kinds about pools and layer 2, as written by the user (bgp.hpp has the others):
+// strings are not yet checked here. The room common/config turns all of them together into one
+// validated Config.
 namespace steelyard::kube {
 
 struct ServiceAllocation {
@@ -45,28 +45,6 @@ struct L2Advertisement {
     std::vector<LabelSelector> service_selectors;
     std::vector<PreferredNodes> preferred_node_selectors;
     friend bool operator==(const L2Advertisement&, const L2Advertisement&) = default;
-};
-
-// metallb.io/v1beta1 ServiceL2Status: what the speaker of `node` says about one Service.
-struct ServiceL2Status {
-    struct Conflict {
-        std::string ip;
-        std::string mac;
-        friend bool operator==(const Conflict&, const Conflict&) = default;
-    };
-    // The speaker's pod: Kubernetes deletes the object with it.
-    struct Owner {
-        std::string name;
-        std::string uid;
-        friend bool operator==(const Owner&, const Owner&) = default;
-    };
-    ObjectMeta meta;
-    std::optional<Owner> owner;
-    std::string node;
-    ObjectKey service;
-    std::vector<std::string> interfaces;  // empty: every suitable one
-    std::vector<Conflict> conflicts;      // other machines that answer for it; Steelyard only
-    friend bool operator==(const ServiceL2Status&, const ServiceL2Status&) = default;
 };
 
 }  // namespace steelyard::kube

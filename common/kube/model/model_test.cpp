@@ -171,26 +171,26 @@ ServiceL2Status layer2_status() {
 
 TEST(ServiceL2StatusTest, ObjectAndPatchesTogetherReadBackTheSame) {
     const ServiceL2Status status = layer2_status();
-    nlohmann::json object = encode_service_l2_status(status);
+    nlohmann::json object = encode_object(status);
     EXPECT_EQ(object["apiVersion"], "metallb.io/v1beta1");
     EXPECT_EQ(object["kind"], "ServiceL2Status");
     EXPECT_FALSE(object.contains("status"));
 
-    object.merge_patch(service_l2_status_patch(status));
+    object.merge_patch(status_patch(status));
 
     EXPECT_EQ(decode_service_l2_status(object).value(), status);
 }
 
 TEST(ServiceL2StatusTest, PatchesClearWhatIsGone) {
-    nlohmann::json object = encode_service_l2_status(layer2_status());
-    object.merge_patch(service_l2_status_patch(layer2_status()));
+    nlohmann::json object = encode_object(layer2_status());
+    object.merge_patch(status_patch(layer2_status()));
     ServiceL2Status next = layer2_status();
     next.interfaces.clear();
     next.conflicts.clear();
     next.owner = {"speaker-2", "uid-2"};
 
-    object.merge_patch(service_l2_status_patch(next));
-    object.merge_patch(service_l2_status_meta_patch(next));
+    object.merge_patch(status_patch(next));
+    object.merge_patch(metadata_patch(next));
 
     EXPECT_EQ(decode_service_l2_status(object).value(), next);
     EXPECT_FALSE(object["status"].contains("interfaces"));

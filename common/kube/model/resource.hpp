@@ -1,8 +1,10 @@
 #pragma once
 
 #include "common/base/error.hpp"
+#include "common/kube/model/bgp.hpp"
 #include "common/kube/model/core.hpp"
 #include "common/kube/model/metallb.hpp"
+#include "common/kube/model/status.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -33,6 +35,13 @@ struct ResourceType {
 [[nodiscard]] Result<IpAddressPool> decode_ip_address_pool(const nlohmann::json& object);
 [[nodiscard]] Result<L2Advertisement> decode_l2_advertisement(const nlohmann::json& object);
 [[nodiscard]] Result<ServiceL2Status> decode_service_l2_status(const nlohmann::json& object);
+[[nodiscard]] Result<BgpPeer> decode_bgp_peer(const nlohmann::json& object);
+[[nodiscard]] Result<BgpAdvertisement> decode_bgp_advertisement(const nlohmann::json& object);
+[[nodiscard]] Result<Community> decode_community(const nlohmann::json& object);
+[[nodiscard]] Result<BfdProfile> decode_bfd_profile(const nlohmann::json& object);
+[[nodiscard]] Result<Secret> decode_secret(const nlohmann::json& object);
+[[nodiscard]] Result<ServiceBgpStatus> decode_service_bgp_status(const nlohmann::json& object);
+[[nodiscard]] Result<BgpSessionState> decode_bgp_session_state(const nlohmann::json& object);
 
 template <class T>
 struct Resource;
@@ -89,6 +98,54 @@ struct Resource<ServiceL2Status> {
         "metallb.io", "v1beta1", "servicel2statuses", "ServiceL2Status", true};
     static Result<ServiceL2Status> decode(const nlohmann::json& object) {
         return decode_service_l2_status(object);
+    }
+};
+template <>
+struct Resource<BgpPeer> {
+    static constexpr ResourceType kType{"metallb.io", "v1beta2", "bgppeers", "BGPPeer", true};
+    static Result<BgpPeer> decode(const nlohmann::json& object) { return decode_bgp_peer(object); }
+};
+template <>
+struct Resource<BgpAdvertisement> {
+    static constexpr ResourceType kType{
+        "metallb.io", "v1beta1", "bgpadvertisements", "BGPAdvertisement", true};
+    static Result<BgpAdvertisement> decode(const nlohmann::json& object) {
+        return decode_bgp_advertisement(object);
+    }
+};
+template <>
+struct Resource<Community> {
+    static constexpr ResourceType kType{"metallb.io", "v1beta1", "communities", "Community", true};
+    static Result<Community> decode(const nlohmann::json& object) {
+        return decode_community(object);
+    }
+};
+template <>
+struct Resource<BfdProfile> {
+    static constexpr ResourceType kType{"metallb.io", "v1beta1", "bfdprofiles", "BFDProfile", true};
+    static Result<BfdProfile> decode(const nlohmann::json& object) {
+        return decode_bfd_profile(object);
+    }
+};
+template <>
+struct Resource<Secret> {
+    static constexpr ResourceType kType{"", "v1", "secrets", "Secret", true};
+    static Result<Secret> decode(const nlohmann::json& object) { return decode_secret(object); }
+};
+template <>
+struct Resource<ServiceBgpStatus> {
+    static constexpr ResourceType kType{
+        "metallb.io", "v1beta1", "servicebgpstatuses", "ServiceBGPStatus", true};
+    static Result<ServiceBgpStatus> decode(const nlohmann::json& object) {
+        return decode_service_bgp_status(object);
+    }
+};
+template <>
+struct Resource<BgpSessionState> {
+    static constexpr ResourceType kType{
+        "steelyard.io", "v1alpha1", "bgpsessionstates", "BGPSessionState", true};
+    static Result<BgpSessionState> decode(const nlohmann::json& object) {
+        return decode_bgp_session_state(object);
     }
 };
 

@@ -1,8 +1,8 @@
-#include "common/kube/client/base64.hpp"
+#include "common/base/base64.hpp"
 
 #include <cstdint>
 
-namespace steelyard::kube {
+namespace steelyard {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -42,4 +42,4 @@ std::optional<std::string> decode_base64(std::string_view text) {
     return result;
 }
 
-}  // namespace steelyard::kube
+}  // namespace steelyard
