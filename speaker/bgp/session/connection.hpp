@@ -1,0 +1,114 @@
+#pragma once
+
+#include "common/base/rng.hpp"
+#include "speaker/bgp/session/action.hpp"
+#include "speaker/bgp/session/counters.hpp"
+#include "speaker/bgp/session/peer_config.hpp"
+#include "speaker/bgp/wire/framer.hpp"
+#include "speaker/bgp/wire/notification.hpp"
+#include "speaker/bgp/wire/open.hpp"
+#include "speaker/bgp/wire/route_refresh.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <set>
+#include <span>
+#include <variant>
+
+// One TCP connection of a session: messages, timers and the states OpenSent, OpenConfirm and
+// Established (RFC 4271 8.2.2). It judges what arrives; what follows from that for the other
+// connection and for the next attempt is the Peer's business, which gets it as an Event.
+namespace steelyard::bgp {
+
+// The peer's OPEN is good; the connection waits for accept_open() or its end.
+struct OpenReceived {};
+// KEEPALIVE in OpenConfirm: it waits for establish() or its end.
+struct Confirmed {};
+struct RefreshAsked {
+    net::Family family;
+};
+// To be ended: with this NOTIFICATION, for that reason.
+struct Fault {
+    bgp_wire::Notification notification;
+    Trouble trouble;
+};
+struct Notified {
+    bgp_wire::Notification notification;
+};
+using ConnectionEvent =
+    std::variant<std::monostate, OpenReceived, Confirmed, RefreshAsked, Fault, Notified>;
+
+class Connection {
+public:
+    enum class Origin : std::uint8_t { Dialled, Accepted };
+
+    // Connected now; send_open comes next.
+    Connection(ConnectionId id, Origin origin, Endpoints endpoints);
+
+    [[nodiscard]] ConnectionId id() const { return id_; }
+    [[nodiscard]] Origin origin() const { return origin_; }
+    [[nodiscard]] const Endpoints& endpoints() const { return endpoints_; }
+    [[nodiscard]] State state() const { return state_; }  // OpenSent, OpenConfirm, Established
+    [[nodiscard]] const Negotiated& negotiated() const { return negotiated_; }  // from OpenConfirm
+    [[nodiscard]] bool confirmed() const { return confirmed_; }
+    [[nodiscard]] Instant established_at() const { return established_at_; }
+
+    void send_open(const bgp_wire::Open& open, Instant now, Counters& counters, Actions& out);
+    void push(std::span<const std::byte> bytes) { framer_.push(bytes); }
+    // Takes messages until one concerns the Peer; monostate when the bytes are used up. `config`
+    // must outlive nothing: it is only read.
+    [[nodiscard]] ConnectionEvent next(
+        const PeerConfig& config, Instant now, Rng& rng, Counters& counters
+    );
+    // After OpenReceived: answers with KEEPALIVE and enters OpenConfirm.
+    void accept_open(const PeerConfig& config, Instant now, Rng& rng, Counters& c, Actions& out);
+    // After Confirmed.
+    void establish(Instant now);
+    // New keepalive interval of a running session.
+    void set_keepalive(const PeerConfig& config, Instant now, Rng& rng);
+    void send(const bgp_wire::Notification& notification, Counters& counters, Actions& out);
+
+    // Routes went into the socket's queue; bytes left it.
+    void on_routes_sent(std::size_t bytes, Instant now, Rng& rng);
+    void on_written(std::size_t bytes, Instant now);
+
+    // What its timers demand.
+    [[nodiscard]] ConnectionEvent on_deadline(
+        Instant now, Rng& rng, Counters& counters, Actions& out
+    );
+    [[nodiscard]] Instant next_deadline() const;
+
+private:
+    [[nodiscard]] ConnectionEvent on_message(
+        const bgp_wire::Frame& frame, const PeerConfig& config, Instant now, Counters& counters
+    );
+    [[nodiscard]] ConnectionEvent on_open(
+        std::span<const std::byte> body, const PeerConfig& config
+    );
+    [[nodiscard]] ConnectionEvent on_keepalive(Instant now);
+    [[nodiscard]] ConnectionEvent on_update(std::span<const std::byte> body, Counters& counters);
+    [[nodiscard]] ConnectionEvent on_refresh(std::span<const std::byte> body);
+    [[nodiscard]] Fault unexpected(bgp_wire::MessageType type) const;
+    void heard(Instant now);
+    void enqueued(std::size_t bytes, Instant now);
+    void arm_keepalive(Instant now, Rng& rng);
+
+    ConnectionId id_;
+    Origin origin_;
+    Endpoints endpoints_;
+    State state_ = State::OpenSent;
+    bgp_wire::Framer framer_;
+    Negotiated negotiated_;
+    bool confirmed_ = false;
+    Instant established_at_{};
+    std::set<net::Family> disabled_;  // by an error in an UPDATE: no further routes are taken
+
+    Instant hold_at_ = Instant::max();
+    bool hold_excused_ = false;  // once per silence, when we were the one asleep
+    Instant keepalive_at_ = Instant::max();
+    Instant send_hold_at_ = Instant::max();
+    std::size_t waiting_ = 0;   // bytes handed to the driver that the socket has not taken
+    std::size_t progress_ = 0;  // bytes it took since the send hold timer was armed
+};
+
+}  // namespace steelyard::bgp
