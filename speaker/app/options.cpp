@@ -1,6 +1,6 @@
 #include "speaker/app/options.hpp"
 
-#include "speaker/app/duration.hpp"
+#include "common/base/duration.hpp"
 
 #include <CLI/CLI.hpp>
 #include <charconv>

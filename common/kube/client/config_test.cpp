@@ -1,7 +1,5 @@
 #include "common/kube/client/config.hpp"
 
-#include "common/base/base64.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -134,16 +132,6 @@ TEST(InClusterTest, WhatIsMissingIsNamed) {
         in_cluster_config(InCluster{"h", "1", "/nowhere"}).error().context,
         HasSubstr("read /nowhere/ca.crt")
     );
-}
-
-TEST(Base64Test, Table) {
-    EXPECT_EQ(decode_base64(""), "");
-    EXPECT_EQ(decode_base64("Zg=="), "f");
-    EXPECT_EQ(decode_base64("Zm8="), "fo");
-    EXPECT_EQ(decode_base64("Zm9v\nYmFy"), "foobar");
-    for (const char* bad : {"Zg", "Zg=a", "Z===", "Zm9*"}) {
-        EXPECT_EQ(decode_base64(bad), std::nullopt) << bad;
-    }
 }
 
 }  // namespace
