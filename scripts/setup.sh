@@ -46,7 +46,8 @@ peers=${peers:-}
 build="g++ cmake ninja-build ccache $boost libssl-dev libyaml-cpp-dev nlohmann-json3-dev
  libspdlog-dev libcli11-dev prometheus-cpp-dev
  libgtest-dev libgmock-dev"
-lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping ndisc6 iputils-ping curl procps python3 tcpdump util-linux"
+lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping ndisc6 iputils-ping curl procps python3 tcpdump util-linux
+ bird2 frr gobgpd"
 
 wanted=
 [ $# -gt 0 ] || set -- --build --lab --lint
@@ -84,16 +85,39 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "setup: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
-case " $missing " in
-    *" serf "*)
-        # The package would start an agent of its own on port 7946, which only the tests should do.
-        if command -v systemctl >/dev/null 2>&1; then
-            $sudo systemctl mask serf.service >/dev/null 2>&1 || true
-        fi
-        ;;
-esac
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d
+own_policy=
+tidy() {
+    rm -f "$log"
+    [ -z "$own_policy" ] || $sudo rm -f "$policy"
+}
+trap tidy EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Some packages would start a daemon of their own, now and at every boot; only the tests should do that. Masked
+# are only units of packages that are not here yet, and an administrator's own policy-rc.d stays as it is.
+units=
+for package in $missing; do
+    case "$package" in
+        serf) units="$units serf.service" ;;
+        bird2) units="$units bird.service" ;;
+        frr) units="$units frr.service" ;;
+        gobgpd) units="$units gobgpd.service" ;;
+    esac
+done
+if [ -n "$units" ]; then
+    if command -v systemctl >/dev/null 2>&1; then
+        # shellcheck disable=SC2086
+        $sudo systemctl mask $units >/dev/null 2>&1 || true
+    fi
+    if [ ! -e "$policy" ] && [ ! -L "$policy" ]; then
+        own_policy=1
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+        $sudo chmod 755 "$policy"
+    fi
+fi
 # shellcheck disable=SC2086
 if ! { $sudo apt-get update && $sudo apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2

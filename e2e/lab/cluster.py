@@ -104,6 +104,7 @@ class Cluster:
         self.say = say or (lambda text: None)
         self.limit = limit
         self.state = state or str(uml.memory_folder() / f"steelyard-{name}-{os.getpid()}")
+        self.witnesses = {}  # file name -> (machine, shell script): more to save after a failure
 
     def __enter__(self):
         self.up()
@@ -451,6 +452,7 @@ class Cluster:
         for node in self.topology.nodes:
             commands[f"{node.name}.txt"] = (node.name, "ip addr; ip route; ipvsadm -Ln; ipvsadm -Lnc; ipset list; "
                                             "iptables-save; ss -tunap")
+        commands.update({f"{name}.txt": told for name, told in self.witnesses.items()})
         for name, (machine, script) in commands.items():
             try:
                 (folder / name).write_text(self.try_run(machine, "sh", "-c", script, timeout=20)[1], encoding="utf-8")

@@ -27,6 +27,14 @@ echo on
 exec sleep infinity
 """
 
+# A router forwards, and spreads flows by their ports, as routers' hardware does.
+ROUTER_SETUP = """set -e
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+echo 1 > /proc/sys/net/ipv4/fib_multipath_hash_policy
+echo 1 > /proc/sys/net/ipv6/fib_multipath_hash_policy
+"""
+
 
 class Machines:
     """All of them."""
@@ -55,7 +63,7 @@ class Machines:
         await processes.ip_batch(shape.router_commands(top), top.router.name)
         await processes.ip_batch(shape.remote_commands(top), top.remote.name)
         await processes.run(self.enter_program, "--net", f"/run/netns/{top.router.name}", "--", "sh", "-c",
-                            "echo 1 > /proc/sys/net/ipv4/ip_forward")
+                            ROUTER_SETUP)
         for node in top.nodes:
             await self.start_node(node.name)
 

@@ -42,7 +42,8 @@ void on_stop(int /*signal*/) {
 }
 
 struct Options {
-    sockaddr_in server{};
+    sockaddr_storage server{};
+    socklen_t server_size = 0;
     Milliseconds interval{10};
     Milliseconds timeout{3000};
     long count = -1;
@@ -73,16 +74,31 @@ long number(const char* text) {
     return value;
 }
 
+void parse_server(Options& options, const char* address, const char* port) {
+    const auto wire_port = htons(static_cast<std::uint16_t>(number(port)));
+    sockaddr_in four{};
+    sockaddr_in6 six{};
+    if (::inet_pton(AF_INET, address, &four.sin_addr) == 1) {
+        four.sin_family = AF_INET;
+        four.sin_port = wire_port;
+        options.server_size = sizeof four;
+        std::memcpy(&options.server, &four, sizeof four);
+    } else if (::inet_pton(AF_INET6, address, &six.sin6_addr) == 1) {
+        six.sin6_family = AF_INET6;
+        six.sin6_port = wire_port;
+        options.server_size = sizeof six;
+        std::memcpy(&options.server, &six, sizeof six);
+    } else {
+        usage("ADDRESS is no IP address");
+    }
+}
+
 Options parse(int argc, char** argv) {
     Options options;
     if (argc < 3) {
         usage("ADDRESS PORT wanted");
     }
-    options.server.sin_family = AF_INET;
-    options.server.sin_port = htons(static_cast<std::uint16_t>(number(argv[2])));
-    if (::inet_pton(AF_INET, argv[1], &options.server.sin_addr) != 1) {
-        usage("ADDRESS is no IPv4 address");
-    }
+    parse_server(options, argv[1], argv[2]);
     for (int i = 3; i < argc; ++i) {
         const std::string_view word = argv[i];
         if (word == "--keepalive") {
@@ -138,14 +154,15 @@ private:
             send_request(fd);
             return;
         }
-        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        const int fd =
+            ::socket(options_.server.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0) {
             ++errors_["socket"];
             return;
         }
         reconnects_ += options_.keepalive ? 1 : 0;
         const auto* address = reinterpret_cast<const sockaddr*>(&options_.server);
-        if (::connect(fd, address, sizeof options_.server) != 0 && errno != EINPROGRESS) {
+        if (::connect(fd, address, options_.server_size) != 0 && errno != EINPROGRESS) {
             ++errors_[std::strerror(errno)];
             ::close(fd);
             return;

@@ -5,7 +5,8 @@ Pure: text in, values and command lines out.
 File: {"lan": NETWORK, "pods": NETWORK, "services": NETWORK, "nodes": [{"name", "address", "pods"}],
 "hosts": [{"name", "address"}], "router": {"name", "address", "outside"}, "remote": {"name", "address"}},
 and as you like "lan6" and "pods6" (IPv6 networks; then everybody on the LAN and every pod has an address of
-both families) and "second_lan" (another switch, on eth1 of the nodes and the client).
+both families), with them "outside6" of the router (then remote has an IPv6 address, too), and "second_lan"
+(another switch, on eth1 of the nodes and the client).
 Everything hangs on one LAN bridge; the router joins it to the outside network where `remote` lives. Hosts
 named "control-plane" and "client" are expected by the rest of the lab. Addresses that the file does not name
 have the last byte of the machine's LAN address.
@@ -69,6 +70,7 @@ class Topology:
     remote: Host
     lan6: ipaddress.IPv6Network | None = None
     second_lan: ipaddress.IPv4Network | None = None
+    outside6: ipaddress.IPv6Interface | None = None
 
     def node(self, name):
         """The node of that name."""
@@ -130,6 +132,9 @@ def parse(text):
         if bool(lan6) != bool(pods6):
             raise TopologyError("lan6 and pods6: one needs the other")
         outside = ipaddress.IPv4Interface(raw["router"]["outside"])
+        outside6 = _optional(raw["router"], "outside6", ipaddress.IPv6Interface)
+        if outside6 and not lan6:
+            raise TopologyError("router.outside6: needs lan6")
         nodes = []
         for index, entry in enumerate(raw["nodes"]):
             host = _host(entry, f"nodes[{index}]", lan, lan6)
@@ -141,8 +146,8 @@ def parse(text):
         topology = Topology(lan, pods, _network(raw["services"], "services"), tuple(nodes),
                             tuple(_host(entry, f"hosts[{i}]", lan, lan6) for i, entry in enumerate(raw["hosts"])),
                             _host(raw["router"], "router", lan, lan6), outside,
-                            _host(raw["remote"], "remote", outside.network), lan6,
-                            _optional(raw, "second_lan", ipaddress.IPv4Network))
+                            _host(raw["remote"], "remote", outside.network, outside6 and outside6.network), lan6,
+                            _optional(raw, "second_lan", ipaddress.IPv4Network), outside6)
     except KeyError as error:
         raise TopologyError(f"missing {error}") from None
     except json.JSONDecodeError as error:
@@ -199,6 +204,11 @@ def _joins(topology, machine):
     return lines
 
 
+def _default_routes(topology):
+    six = [f"route add default via {topology.router.address6}"] if topology.outside6 else []
+    return [f"route add default via {topology.router.address}", *six]
+
+
 def _pod_routes(topology, but=None):
     others = [node for node in topology.nodes if node is not but]
     return [f"route add {node.pods} via {node.address}" for node in others] + \
@@ -208,7 +218,7 @@ def _pod_routes(topology, but=None):
 def node_commands(topology, node):
     """`ip -batch` inside a node: LAN, bridge for its pods, routes to the other nodes' pods."""
     gateway6 = [f"address add {node.pods6[1]}/64 dev cni0 nodad"] if node.pods6 else []
-    return [*_joins(topology, node), f"route add default via {topology.router.address}",
+    return [*_joins(topology, node), *_default_routes(topology),
             "link add cni0 type bridge forward_delay 0 mcast_snooping 0",
             f"address add {node.gateway}/{node.pods.prefixlen} dev cni0", *gateway6, "link set cni0 up",
             *_pod_routes(topology, node)]
@@ -217,20 +227,25 @@ def node_commands(topology, node):
 def host_commands(topology, host):
     """`ip -batch` inside a host on the LAN. Only the control plane knows the pods' networks."""
     own = _pod_routes(topology) if host.name == CONTROL_PLANE else []
-    return [*_joins(topology, host), f"route add default via {topology.router.address}", *own]
+    return [*_joins(topology, host), *_default_routes(topology), *own]
 
 
 def router_commands(topology):
     """`ip -batch` inside the router; it knows the way to the pods, which nobody masquerades."""
+    outside6 = [f"address add {topology.outside6} dev eth1 nodad"] if topology.outside6 else []
     return [*_joins(topology, topology.router), *_pod_routes(topology),
             f"link add eth1 type veth peer name eth0 address {topology.remote.mac} netns {topology.remote.name}",
-            f"address add {topology.outside} dev eth1", "link set eth1 up"]
+            f"address add {topology.outside} dev eth1", *outside6, "link set eth1 up"]
 
 
 def remote_commands(topology):
     """`ip -batch` inside the client behind the router."""
-    return [*_ends(topology.remote.address, topology.outside.network),
-            f"route add default via {topology.outside.ip}"]
+    lines = [*_ends(topology.remote.address, topology.outside.network),
+             f"route add default via {topology.outside.ip}"]
+    if topology.outside6:
+        lines += [f"address add {topology.remote.address6}/{topology.outside6.network.prefixlen} dev eth0 nodad",
+                  f"route add default via {topology.outside6.ip}"]
+    return lines
 
 
 def pod_commands(node, port, namespace, address):

@@ -24,6 +24,12 @@ class TopologyTest(unittest.TestCase):
         lab = topology.parse(THREE)
         self.assertFalse([line for line in topology.host_commands(lab, lab.host("client")) if "10.244" in line])
 
+    def test_the_remote_client_has_both_families_behind_the_router(self):
+        lab = topology.parse(THREE)
+        self.assertEqual(str(lab.remote.address6), "2001:db8:51::32")
+        self.assertIn("route add default via 2001:db8:51::1", topology.remote_commands(lab))
+        self.assertIn("route add default via fd00:192:168:100::1", topology.node_commands(lab, lab.nodes[0]))
+
     def test_faults_are_told_in_one_line(self):
         def broken(change):
             raw = json.loads(THREE)
