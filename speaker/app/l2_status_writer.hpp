@@ -51,7 +51,7 @@ private:
 
     kube::KubeApi& api_;
     const log::Logger& log_;
-    speaker_plan::L2StatusScope scope_;
+    speaker_plan::StatusScope scope_;
     std::shared_ptr<const speaker_plan::Announcements> plan_;  // null until the first set()
     std::set<speaker_plan::Conflict> conflicts_;
     speaker_plan::LeftoverPace pace_;

@@ -3,7 +3,6 @@
 #include "speaker/plan/plan.hpp"
 #include "speaker/plan/snapshot.hpp"
 
-#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -17,23 +16,14 @@
 // each address without a route why. Every node decides for itself: there is no election. MetalLB's
 // rules (bgp_controller.go): an advertisement of the address's pool includes this node and the
 // Service, something serves it (with policy Local: on this node), and nothing keeps the node out.
-namespace steelyard::config {
-struct BgpPeer;
-}
-
 namespace steelyard::speaker_plan {
 
-using LargeCommunity = std::array<std::uint32_t, 3>;
-using ExtendedCommunity = std::array<std::uint8_t, 8>;
-
-// Lists are sorted, each value once. What nobody sets is absent.
+// What nobody sets is absent.
 struct BgpAttributes {
     std::optional<std::uint32_t> local_pref;
     std::optional<std::uint32_t> med;
     std::uint32_t prepend = 0;  // times the own AS number is added in front
-    std::vector<std::uint32_t> communities;
-    std::vector<LargeCommunity> large;
-    std::vector<ExtendedCommunity> extended;
+    config::Communities communities;
     // Local ready endpoints of the Services behind the prefix, at least 1; absent: not asked for.
     std::optional<std::uint32_t> link_bandwidth_weight;
     friend auto operator<=>(const BgpAttributes&, const BgpAttributes&) = default;
@@ -63,12 +53,12 @@ enum class BgpWhyNot : std::uint8_t {
     NoAdvertisement,     // no BGPAdvertisement covers its pool and Service
     NotSelected,         // those that do select other nodes
     NoPeer,              // no BGPPeer runs on this node that they name
-    Conflict,            // they set different localPref for one prefix and peer
     NetworkUnavailable,  // the node's condition
     ExcludedByLabel,     // node.kubernetes.io/exclude-from-external-load-balancers
     NoEndpoints,         // nothing serves it anywhere
     NoLocalEndpoints,    // policy Local, and nothing on this node serves it
     NotServable,         // this node's kernel does not forward it (yet)
+    Conflict,            // its advertisements set different localPref for one prefix and peer
 };
 [[nodiscard]] std::string_view to_string(BgpWhyNot why_not);  // "noLocalEndpoints", as MetalLB's
 [[nodiscard]] std::string_view sentence(BgpWhyNot why_not);

@@ -45,7 +45,7 @@ protected:
         return all.begin()->second;
     }
 
-    L2StatusScope scope_{"a", kNamespace, kube::ServiceL2Status::Owner{"speaker-x", "uid-1"}};
+    StatusScope scope_{"a", kNamespace, kube::PodOwner{"speaker-x", "uid-1"}};
     ObservedL2Statuses observed_;
 };
 

@@ -5,9 +5,6 @@
 namespace steelyard::speaker_plan {
 namespace {
 
-constexpr std::string_view kExcludeLabel =
-    "node.kubernetes.io/exclude-from-external-load-balancers";
-
 elect::Order common_order(const Snapshot& snapshot) {
     if (!snapshot.members) {
         return elect::Order::MetalLb;

@@ -4,12 +4,17 @@
 #include "speaker/plan/endpoints.hpp"
 #include "speaker/plan/snapshot.hpp"
 
+#include <string_view>
 #include <utility>
 #include <vector>
 
 // The nodes of the cluster and what the ring knows of them, this node like any other. Private to
 // the room.
 namespace steelyard::speaker_plan {
+
+// Keeps a node from announcing anything, unless --ignore-exclude-lb.
+inline constexpr std::string_view kExcludeLabel =
+    "node.kubernetes.io/exclude-from-external-load-balancers";
 
 struct RingNode {
     const kube::Node* node = nullptr;

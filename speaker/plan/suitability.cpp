@@ -38,35 +38,10 @@ elect::Link best_link(
 }  // namespace
 
 Suitability::Suitability(const Snapshot& snapshot, const Ring& ring)
-    : snapshot_(snapshot), ring_(ring), by_pool_(snapshot.config->pools.size()) {
-    const config::Config& config = *snapshot.config;
-    for (std::size_t pool = 0; pool < config.pools.size(); ++pool) {
-        for (const net::Range& range : config.pools[pool].ranges) {
-            ranges_.push_back({range.first(), range.last(), pool});
-        }
-        for (std::uint32_t i = 0; i < config.l2_advertisements.size(); ++i) {
-            const auto& names = config.l2_advertisements[i].pools;
-            if (std::find(names.begin(), names.end(), config.pools[pool].name) != names.end()) {
-                by_pool_[pool].push_back(i);
-            }
-        }
-    }
-    std::sort(ranges_.begin(), ranges_.end(), [](const PoolRange& a, const PoolRange& b) {
-        return a.first < b.first;
-    });
-}
-
-std::optional<std::size_t> Suitability::pool_of(const net::IpAddress& address) const {
-    const auto after = std::upper_bound(
-        ranges_.begin(),
-        ranges_.end(),
-        address,
-        [](const net::IpAddress& wanted, const PoolRange& range) { return wanted < range.first; }
-    );
-    if (after == ranges_.begin() || std::prev(after)->last < address) {
-        return std::nullopt;
-    }
-    return std::prev(after)->pool;
+    : snapshot_(snapshot),
+      ring_(ring),
+      pools_(snapshot.config->pools),
+      by_pool_(advertisements_by_pool(snapshot.config->pools, snapshot.config->l2_advertisements)) {
 }
 
 Advertisements Suitability::advertisements(std::size_t pool, const kube::Service& service) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "speaker/elect/elect.hpp"
+#include "speaker/plan/pools.hpp"
 #include "speaker/plan/ring.hpp"
 #include "speaker/plan/snapshot.hpp"
 
@@ -11,11 +12,9 @@
 #include <vector>
 
 // How nodes suit addresses by the L2Advertisements alone. Many addresses share the same
-// advertisements, so the answer is kept per set of them. Private to the room.
+// advertisements, so the answer is kept per set of them; positions are those in
+// Config::l2_advertisements. Private to the room.
 namespace steelyard::speaker_plan {
-
-// Positions in Config::l2_advertisements, ascending.
-using Advertisements = std::vector<std::uint32_t>;
 
 struct Coverage {
     std::uint32_t fits = 0;           // position in Suitability::fits()
@@ -29,7 +28,9 @@ public:
     Suitability(const Snapshot& snapshot, const Ring& ring);
 
     // The pool's position in Config::pools; nothing when none has the address.
-    [[nodiscard]] std::optional<std::size_t> pool_of(const net::IpAddress& address) const;
+    [[nodiscard]] std::optional<std::size_t> pool_of(const net::IpAddress& address) const {
+        return pools_.pool_of(address);
+    }
     // Those of the pool that cover the Service.
     [[nodiscard]] Advertisements advertisements(std::size_t pool, const kube::Service& service)
         const;
@@ -40,11 +41,6 @@ public:
     [[nodiscard]] std::vector<elect::Fits> take_fits() { return std::move(fits_); }
 
 private:
-    struct PoolRange {
-        net::IpAddress first;
-        net::IpAddress last;
-        std::size_t pool = 0;
-    };
     [[nodiscard]] elect::Fit fit(
         const RingNode& candidate, const Advertisements& advertisements, net::Family family
     ) const;
@@ -57,7 +53,7 @@ private:
 
     const Snapshot& snapshot_;
     const Ring& ring_;
-    std::vector<PoolRange> ranges_;        // by first address; they never overlap
+    PoolIndex pools_;
     std::vector<Advertisements> by_pool_;  // that name the pool
     std::map<std::pair<Advertisements, net::Family>, Coverage> known_;
     std::vector<elect::Fits> fits_;
