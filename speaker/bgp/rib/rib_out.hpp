@@ -66,7 +66,7 @@ public:
     [[nodiscard]] std::size_t prefixes(PeerId peer, net::Family family) const;
     [[nodiscard]] bool announced(PeerId peer, const net::Prefix& prefix) const;
     [[nodiscard]] std::optional<Unsendable> unsendable(PeerId peer, net::Family family) const;
-    // Times a route was not sent because its attributes alone fill a message.
+    // Times a set of attributes came up that alone fills a message, so its routes are not sent.
     [[nodiscard]] std::uint64_t too_long(PeerId peer) const;
 
     struct Figures {

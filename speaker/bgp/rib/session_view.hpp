@@ -55,10 +55,10 @@ struct NextHop {
     const Attributes& route, const SessionView& session, const NextHop& next_hop, bool shutdown
 );
 
-// Whether both make the same attributes on this session, shutdown aside: LOCAL_PREF means nothing
-// to an eBGP peer, prepending nothing to an iBGP peer.
+// Whether both make the same attributes on this session: LOCAL_PREF means nothing to an eBGP peer
+// or under shutdown, prepending nothing to an iBGP peer.
 [[nodiscard]] bool same_on(
-    const SessionView& session, const Attributes& left, const Attributes& right
+    const SessionView& session, const Attributes& left, const Attributes& right, bool shutdown
 );
 
 // draft-ietf-idr-link-bandwidth: bytes a second as an IEEE float, 1 Mbit/s for each endpoint, so
