@@ -3,16 +3,18 @@
 #include "common/base/rng.hpp"
 #include "speaker/bgp/session/action.hpp"
 #include "speaker/bgp/session/counters.hpp"
+#include "speaker/bgp/session/damping.hpp"
 #include "speaker/bgp/session/peer_config.hpp"
 #include "speaker/bgp/wire/framer.hpp"
 #include "speaker/bgp/wire/notification.hpp"
 #include "speaker/bgp/wire/open.hpp"
-#include "speaker/bgp/wire/route_refresh.hpp"
+#include "speaker/bgp/wire/update.hpp"
 
 #include <cstddef>
 #include <optional>
 #include <set>
 #include <span>
+#include <string>
 #include <variant>
 
 // One TCP connection of a session: messages, timers and the states OpenSent, OpenConfirm and
@@ -35,8 +37,19 @@ struct Fault {
 struct Notified {
     bgp_wire::Notification notification;
 };
+// Something bad that does not end the session (RFC 7606); the first of each connection.
+struct Complaint {
+    std::string text;
+};
 using ConnectionEvent =
-    std::variant<std::monostate, OpenReceived, Confirmed, RefreshAsked, Fault, Notified>;
+    std::variant<std::monostate, OpenReceived, Confirmed, RefreshAsked, Fault, Notified, Complaint>;
+
+// What every connection of a Peer writes to.
+struct Sink {
+    Rng& rng;
+    Counters& counters;
+    Actions& out;
+};
 
 class Connection {
 public:
@@ -53,29 +66,24 @@ public:
     [[nodiscard]] bool confirmed() const { return confirmed_; }
     [[nodiscard]] Instant established_at() const { return established_at_; }
 
-    void send_open(const bgp_wire::Open& open, Instant now, Counters& counters, Actions& out);
+    void send_open(bgp_wire::Open open, Instant now, Sink sink);
+    void send(const bgp_wire::Notification& notification, Instant now, Sink sink);
     void push(std::span<const std::byte> bytes) { framer_.push(bytes); }
-    // Takes messages until one concerns the Peer; monostate when the bytes are used up. `config`
-    // must outlive nothing: it is only read.
-    [[nodiscard]] ConnectionEvent next(
-        const PeerConfig& config, Instant now, Rng& rng, Counters& counters
-    );
+    // Takes messages until one concerns the Peer; monostate when the bytes are used up.
+    [[nodiscard]] ConnectionEvent next(const PeerConfig& config, Instant now, Counters& counters);
     // After OpenReceived: answers with KEEPALIVE and enters OpenConfirm.
-    void accept_open(const PeerConfig& config, Instant now, Rng& rng, Counters& c, Actions& out);
+    void accept_open(Instant now, Sink sink);
     // After Confirmed.
     void establish(Instant now);
-    // New keepalive interval of a running session.
+    // The keepalive interval of a running session, from a new configuration.
     void set_keepalive(const PeerConfig& config, Instant now, Rng& rng);
-    void send(const bgp_wire::Notification& notification, Counters& counters, Actions& out);
 
     // Routes went into the socket's queue; bytes left it.
     void on_routes_sent(std::size_t bytes, Instant now, Rng& rng);
     void on_written(std::size_t bytes, Instant now);
 
     // What its timers demand.
-    [[nodiscard]] ConnectionEvent on_deadline(
-        Instant now, Rng& rng, Counters& counters, Actions& out
-    );
+    [[nodiscard]] ConnectionEvent on_deadline(Instant now, Sink sink);
     [[nodiscard]] Instant next_deadline() const;
 
 private:
@@ -85,10 +93,18 @@ private:
     [[nodiscard]] ConnectionEvent on_open(
         std::span<const std::byte> body, const PeerConfig& config
     );
-    [[nodiscard]] ConnectionEvent on_keepalive(Instant now);
     [[nodiscard]] ConnectionEvent on_update(std::span<const std::byte> body, Counters& counters);
     [[nodiscard]] ConnectionEvent on_refresh(std::span<const std::byte> body);
+    void take_routes(
+        net::Family family,
+        const bgp_wire::UpdateSummary::Routes& routes,
+        Counters::Inbound& inbound,
+        Counters& counters
+    );
     [[nodiscard]] Fault unexpected(bgp_wire::MessageType type) const;
+    [[nodiscard]] Fault silent() const;
+    void emit(bgp_wire::MessageType type, wire::Writer message, Instant now, Sink sink);
+    void send_keepalive(Instant now, Sink sink);
     void heard(Instant now);
     void enqueued(std::size_t bytes, Instant now);
     void arm_keepalive(Instant now, Rng& rng);
@@ -98,8 +114,10 @@ private:
     Endpoints endpoints_;
     State state_ = State::OpenSent;
     bgp_wire::Framer framer_;
+    bgp_wire::Open sent_;
     Negotiated negotiated_;
     bool confirmed_ = false;
+    bool complained_ = false;
     Instant established_at_{};
     std::set<net::Family> disabled_;  // by an error in an UPDATE: no further routes are taken
 

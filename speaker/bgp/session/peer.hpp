@@ -9,11 +9,13 @@
 #include "speaker/bgp/session/peer_config.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // The session with one configured neighbour, without I/O: RFC 4271's state machine over at most two
 // connections at a time (one dialled, one accepted) and the established one. Events and the time go
@@ -79,6 +81,7 @@ public:
     // While established:
     [[nodiscard]] const Negotiated* negotiated() const;
     [[nodiscard]] std::optional<ConnectionId> session() const;
+    [[nodiscard]] const Endpoints* endpoints() const;
     // Where it dials: configured or discovered.
     [[nodiscard]] std::optional<net::Endpoint> remote() const;
     // Whether stop(GracefulRestart) would leave our routes with the peer.
@@ -88,51 +91,58 @@ private:
     using Slot = std::optional<Connection>;
     // What the end of a connection means for the next attempt.
     enum class Aftermath : std::uint8_t {
-        None,   // nothing: another connection took over, or we are stopping
-        Retry,  // wait in Active, the peer may call
-        Hold,   // IdleHold: it ended in an error
+        None,      // nothing: another connection took over, or we are stopping
+        NoAnswer,  // there never was a TCP connection
+        Retry,     // wait in Active, the peer may call
+        Hold,      // IdleHold: it ended in an error
     };
     struct Ending {
-        std::optional<bgp_wire::Notification> notification;  // to send first
         Trouble trouble;
         Aftermath aftermath = Aftermath::Hold;
+        std::optional<bgp_wire::Notification> notification;  // to send first
         bool routes_kept = false;
         bool open = true;    // the socket still is, and must be closed
         bool quiet = false;  // no trouble while another connection is under way
     };
 
-    void dial(Instant now, Actions& out);
-    void stop_dialling(Actions& out);
-    void dial_or_wait(Instant now, Actions& out);
-    void finish(ConnectionId id, const Ending& ending, Instant now, Actions& out);
-    void finish_all(const Ending& ending, Instant now, Actions& out);
-    void give_up(ConnectionId id, Instant now, Actions& out);  // lost a collision
-    void wait_after(Aftermath aftermath, Instant now);
-    void wait_for_bfd(Instant now);
-    void reset_damping();
-
-    void on_event(Connection& connection, ConnectionEvent event, Instant now, Actions& out);
-    void on_open(Connection& connection, Instant now, Actions& out);
-    void on_confirmed(Connection& connection, Instant now, Actions& out);
-    void on_notified(
-        Connection& connection,
-        const bgp_wire::Notification& notification,
-        Instant now,
-        Actions& out
-    );
-    void establish(ConnectionId id, Instant now, Actions& out);
-    void mind_confirmed(Instant now, Actions& out);
-    void apply_live(const PeerConfig& old, Instant now, Actions& out);
-    void tell_about(const Negotiated& negotiated, Actions& out);
-
-    [[nodiscard]] bool may_replace_session(Instant now) const;
-    [[nodiscard]] bool under_way() const;  // any connection, or an attempt at one
+    // peer.cpp
+    void apply_live(bool new_rhythm, Instant now, Actions& out);
+    [[nodiscard]] Ending ending_of(const Connection& connection, const Stop& stop) const;
+    void end_all(const Stop& stop, Instant now, Actions& out);
+    void on_bfd_down(Instant now, Actions& out);
+    [[nodiscard]] std::vector<ConnectionId> connections() const;  // the confirmed ones first
     [[nodiscard]] Connection* find(ConnectionId id);
-    [[nodiscard]] Connection* other_than(ConnectionId id);  // of dialled_ and accepted_
-    [[nodiscard]] ConnectionId new_id();
+    [[nodiscard]] Connection* rival_of(ConnectionId id);  // of dialled_ and accepted_
+    [[nodiscard]] bool under_way() const;                 // any connection, or an attempt at one
+    [[nodiscard]] ConnectionId new_id() { return ConnectionId{++last_id_}; }
+    [[nodiscard]] Sink sink(Actions& out) { return {rng_, counters_, out}; }
     void set_trouble(std::optional<Trouble> trouble, Actions& out);
+    void set_trouble_if_alone(Trouble trouble, Actions& out);  // nothing else is under way
     void notice(std::string text, Actions& out);
     void tell_state(Actions& out);
+
+    // peer_connections.cpp
+    void on_event(ConnectionId id, const ConnectionEvent& event, Instant now, Actions& out);
+    void on_fault(ConnectionId id, const Fault& fault, Instant now, Actions& out);
+    void on_open(ConnectionId id, Instant now, Actions& out);
+    void on_confirmed(ConnectionId id, Instant now, Actions& out);
+    void on_notified(
+        ConnectionId id, const bgp_wire::Notification& notification, Instant now, Actions& out
+    );
+    void establish(ConnectionId id, Instant now, Actions& out);
+    void establish_if_confirmed(Instant now, Actions& out);
+    void give_up_unconfirmed(Instant now, Actions& out);
+    void tell_about(const Negotiated& negotiated, Actions& out);
+    void finish(ConnectionId id, const Ending& ending, Instant now, Actions& out);
+    void give_up(ConnectionId id, Instant now, Actions& out);  // lost a collision
+    [[nodiscard]] bool may_replace_session(Instant now) const;
+    [[nodiscard]] std::string open_hint(const bgp_wire::Notification& notification) const;
+
+    // peer_attempts.cpp
+    void dial_or_wait(Instant now, Actions& out);
+    void stop_dialling(Actions& out);
+    void wait_after(Aftermath aftermath, Instant now);
+    void reset_damping();
 
     PeerConfig config_;
     Rng rng_;
@@ -143,24 +153,25 @@ private:
 
     std::optional<ConnectionId> dialling_;
     Instant dialled_at_{};
-    Slot dialled_;
-    Slot accepted_;
-    Slot session_;
-    Instant collision_until_ = Instant::max();  // a confirmed connection waits for the other
+    Slot dialled_;                              // ours that connected, not yet established
+    Slot accepted_;                             // theirs, likewise
+    Slot session_;                              // established
+    Instant collision_until_ = Instant::max();  // a confirmed connection waits for its rival
     std::uint32_t last_id_ = 0;
 
     Instant retry_at_ = Instant::max();
     bool idle_hold_ = false;      // until retry_at_
     bool waits_for_bfd_ = false;  // likewise
-    bool no_answer_ = false;      // the last attempt found no TCP at all
+    bool no_answer_ = false;      // what retry_at_ waits after
     Instant deaf_until_{};        // calls of the peer are refused
-    Instant damped_until_{};      // whatever happens, no attempt of ours before
+    Instant damped_until_{};      // no attempt of ours before, whatever happens
     Backoff retry_;
     Backoff idle_;
 
     State told_state_ = State::Idle;
     std::optional<Trouble> trouble_;
-    std::set<std::string> told_;
+    std::set<std::string> told_;  // troubles since the last session
+    std::set<std::string> noticed_;
     Counters counters_;
 };
 

@@ -1,0 +1,60 @@
+#include "speaker/bgp/session/connect_trouble.hpp"
+
+#include <boost/system/errc.hpp>
+
+#include <string>
+
+namespace steelyard::bgp {
+namespace {
+
+// Kernel and peer drop segments with a wrong or missing MD5 signature, and those of too low a TTL,
+// without a word.
+std::string silent_causes(const PeerConfig& config) {
+    std::string out = "it is unreachable, ";
+    out += config.password.empty() ? "expects a password" : "has another password";
+    out += config.multihop || config.ttl_security_hops ? ", or its TTL security drops our packets"
+                                                       : ", or is more than one hop away";
+    return out;
+}
+
+}  // namespace
+
+Trouble no_address(const PeerConfig& config) {
+    return {
+        Trouble::Kind::NoAddress, "no router advertisement heard on " + config.interface + " yet"};
+}
+
+Trouble no_answer(const PeerConfig& config, const net::Endpoint& remote) {
+    return {
+        Trouble::Kind::Unreachable,
+        "no answer from " + net::to_string(remote) + ": " + silent_causes(config)};
+}
+
+Trouble connect_failed(const PeerConfig& config, const net::Endpoint& remote, const Error& error) {
+    namespace errc = boost::system::errc;
+    const std::string whom = net::to_string(remote);
+    if (error.code == errc::connection_refused) {
+        return {
+            Trouble::Kind::Refused,
+            whom +
+                " refuses connections: nothing listens on that port, or "
+                "a firewall answers"};
+    }
+    if (error.code == errc::timed_out || error.code == make_error_code(Errc::Timeout)) {
+        return no_answer(config, remote);
+    }
+    if (error.code == errc::host_unreachable || error.code == errc::network_unreachable) {
+        return {Trouble::Kind::Unreachable, "no route to " + whom};
+    }
+    if (error.code == errc::address_not_available && config.source) {
+        return {
+            Trouble::Kind::Local,
+            "the source address " + net::to_string(*config.source) + " is not on this node"};
+    }
+    if (error.code == errc::connection_reset || error.code == errc::connection_aborted) {
+        return {Trouble::Kind::ClosedEarly, whom + " closed the connection while it was opened"};
+    }
+    return {Trouble::Kind::Local, "cannot connect to " + whom + ": " + to_string(error)};
+}
+
+}  // namespace steelyard::bgp
