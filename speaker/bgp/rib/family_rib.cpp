@@ -196,6 +196,7 @@ void FamilyRib::remove_peer(std::uint32_t slot) {
 void FamilyRib::refresh(std::uint32_t slot) {
     if (Peer* const found = peer(slot)) {
         found->again.set_all(table_.capacity());
+        found->repeats = found->had;
         start_over(*found);
     }
 }
@@ -221,6 +222,11 @@ void FamilyRib::set_withdrawn(std::uint32_t slot, bool on) {
 bool FamilyRib::pending(std::uint32_t slot) const {
     const Peer* const found = peer(slot);
     return found != nullptr && !found->cursors.empty();
+}
+
+bool FamilyRib::refreshed(std::uint32_t slot) const {
+    const Peer* const found = peer(slot);
+    return found == nullptr || found->repeats == 0;
 }
 
 std::optional<std::uint64_t> FamilyRib::earliest(std::uint32_t slot) const {

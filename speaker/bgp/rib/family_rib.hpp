@@ -47,6 +47,8 @@ public:
     void set_withdrawn(std::uint32_t slot, bool on);
 
     [[nodiscard]] bool pending(std::uint32_t slot) const;
+    // Whether all that refresh asked for was repeated.
+    [[nodiscard]] bool refreshed(std::uint32_t slot) const;
     // The sequence of the earliest change that may have to be told.
     [[nodiscard]] std::optional<std::uint64_t> earliest(std::uint32_t slot) const;
     // Appends messages until `out` has `limit` bytes, or more, or nothing is pending.
@@ -79,6 +81,7 @@ private:
         Bits stale;               // told when `shutdown` was the other way
         Bits again;               // to be repeated whatever was told
         std::size_t had = 0;      // routes it was told in whatever form
+        std::size_t repeats = 0;  // of them, those in `again`
         std::size_t lagging = 0;  // of them, those in chains
         std::uint64_t too_long = 0;
     };
@@ -96,6 +99,7 @@ private:
     void drop_if_unused(std::uint32_t node);
     void start_over(Peer& peer);
 
+    void heard(Peer& peer, std::uint32_t node);
     void tell(Peer& peer, std::uint32_t node);
     void untell(Peer& peer, std::uint32_t node);
     struct Output {

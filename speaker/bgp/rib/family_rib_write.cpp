@@ -5,17 +5,27 @@
 // only the last message of a set is not full, whatever the limits of the single writes.
 namespace steelyard::bgp_rib {
 
-void FamilyRib::tell(Peer& peer, std::uint32_t node) {
-    if (!peer.told.test(node)) {
-        if (peer.lagging != 0 && told_.remove(table_[node].told, peer.slot)) {
-            --peer.lagging;
-        } else {
-            ++peer.had;
-        }
-        peer.told.set(node, table_.capacity());
-    }
-    peer.stale.reset(node);
+// The peer heard of the route again, in whatever way.
+void FamilyRib::heard(Peer& peer, std::uint32_t node) {
+    peer.repeats -= peer.again.test(node) ? 1U : 0U;
     peer.again.reset(node);
+    peer.stale.reset(node);
+}
+
+void FamilyRib::tell(Peer& peer, std::uint32_t node) {
+    if (peer.told.test(node)) {
+        heard(peer, node);
+        return;
+    }
+    if (peer.lagging != 0 && told_.remove(table_[node].told, peer.slot)) {
+        --peer.lagging;
+        heard(peer, node);
+    } else {
+        ++peer.had;
+        peer.again.reset(node);
+        peer.stale.reset(node);
+    }
+    peer.told.set(node, table_.capacity());
 }
 
 void FamilyRib::untell(Peer& peer, std::uint32_t node) {
@@ -26,8 +36,7 @@ void FamilyRib::untell(Peer& peer, std::uint32_t node) {
         --peer.lagging;
     }
     --peer.had;
-    peer.stale.reset(node);
-    peer.again.reset(node);
+    heard(peer, node);
     drop_if_unused(node);
 }
 

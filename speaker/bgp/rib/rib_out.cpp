@@ -24,11 +24,9 @@ std::size_t index_of(net::Family family) {
 struct Marks {
     bool negotiated = false;
     std::optional<Unsendable> unsendable;
-    bool initial_done = false;        // End-of-RIB was sent
-    std::uint64_t initial_until = 0;  // the last change of the initial table
+    bool initial_done = false;  // End-of-RIB was sent
     bool refresh_wanted = false;
     bool refreshing = false;  // the begin of a refresh was marked, its end not
-    std::uint64_t refresh_until = 0;
 };
 
 struct PeerState {
@@ -96,10 +94,6 @@ struct RibOut::State {
         SY_CHECK(slot < peers.size() && peers[slot], "no such peer");
         return *peers[slot];
     }
-    bool caught_up(std::uint32_t slot, std::size_t family, std::uint64_t until) const {
-        const auto earliest = families[family].earliest(slot);
-        return !earliest || *earliest > until;
-    }
     std::uint64_t synced(std::uint32_t slot) const {
         std::uint64_t found = last_sequence;
         for (const FamilyRib& family : families) {
@@ -142,17 +136,18 @@ void RibOut::State::begin_refresh(std::uint32_t slot, std::size_t family, wire::
         using Kind = bgp_wire::RouteRefresh::Kind;
         bgp_wire::encode_route_refresh(out, {kFamilies[family], Kind::Begin});
         marks.refreshing = true;
-        marks.refresh_until = last_sequence;
     }
 }
 
 void RibOut::State::end_marks(std::uint32_t slot, std::size_t family, wire::Writer& out) {
     Marks& marks = peers[slot]->marks[family];
-    if (!marks.initial_done && caught_up(slot, family, marks.initial_until)) {
+    // Not before routes that changed meanwhile went out too: the peer drops what it then has not
+    // heard again (RFC 4724 4.1, RFC 7313 4).
+    if (!marks.initial_done && !families[family].pending(slot)) {
         bgp_wire::encode_end_of_rib(out, kFamilies[family]);
         marks.initial_done = true;
     }
-    if (marks.refreshing && caught_up(slot, family, marks.refresh_until)) {
+    if (marks.refreshing && families[family].refreshed(slot)) {
         using Kind = bgp_wire::RouteRefresh::Kind;
         bgp_wire::encode_route_refresh(out, {kFamilies[family], Kind::End});
         marks.refreshing = false;
@@ -183,14 +178,7 @@ void RibOut::hold() {
 }
 
 void RibOut::release() {
-    if (!std::exchange(state_->held, false)) {
-        return;
-    }
-    for (const auto& peer : state_->peers) {
-        for (std::size_t family = 0; peer && family < kFamilies.size(); ++family) {
-            peer->marks[family].initial_until = state_->last_sequence;
-        }
-    }
+    state_->held = false;
 }
 
 PeerId RibOut::add_peer(SessionView session) {
@@ -206,7 +194,6 @@ PeerId RibOut::add_peer(SessionView session) {
     state.policies.add_peer(slot, peer.session.peer);
     for (std::size_t family = 0; family < kFamilies.size(); ++family) {
         Marks& marks = peer.marks[family];
-        marks.initial_until = state.last_sequence;
         auto choice = choose_next_hop(peer.session, kFamilies[family]);
         if (auto* const next_hop = std::get_if<NextHop>(&choice)) {
             marks.negotiated = true;
