@@ -5,7 +5,11 @@
 #include "common/net/interface.hpp"
 #include "common/rt/asio.hpp"
 #include "speaker/bgp/rib/rib_out.hpp"
-#include "speaker/bgp/session/peer.hpp"
+#include "speaker/bgp/session/counters.hpp"
+#include "speaker/bgp/session/negotiated.hpp"
+#include "speaker/bgp/session/peer_config.hpp"
+#include "speaker/bgp/session/state.hpp"
+#include "speaker/bgp/session/trouble.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -74,7 +78,7 @@ public:
         std::function<void(const std::shared_ptr<const BgpStatus>&)> on_status;
         // The whole set, whenever it changes.
         std::function<void(const std::vector<BfdWanted>&)> on_bfd_wanted;
-        std::function<void(Level, const std::string&)> on_log;  // one line
+        std::function<void(Level, const std::string&)> on_log;  // one line; must not call back in
         // The driver itself failed: end the process. One line says why.
         std::function<void(const std::string&)> on_failed;
     };

@@ -1,0 +1,156 @@
+#include "speaker/io/bgp/listeners.hpp"
+
+#include "common/rt/sleep.hpp"
+#include "speaker/io/bgp/tcp_options.hpp"
+
+#include <utility>
+
+namespace steelyard::io {
+namespace {
+
+using namespace std::chrono_literals;
+using Tcp = asio::ip::tcp;
+
+constexpr Duration kRetry = 10s;
+constexpr Duration kErrorPause = 100ms;
+constexpr int kBacklog = 64;
+
+std::string place(const Listeners::Key& key, std::uint16_t port) {
+    std::string out = key.family == net::Family::V4 ? "0.0.0.0:" : "[::]:";
+    out += std::to_string(port);
+    return key.vrf.empty() ? out : out + " in VRF " + key.vrf;
+}
+
+}  // namespace
+
+Listeners::Listeners(
+    const asio::any_io_executor& executor,
+    std::uint16_t port,
+    rt::TaskGroup& tasks,
+    Handlers handlers
+)
+    : executor_(executor), port_(port), tasks_(tasks), handlers_(std::move(handlers)) {}
+
+void Listeners::set(Wanted wanted, Instant now) {
+    wanted_ = std::move(wanted);
+    for (auto it = open_.begin(); it != open_.end();) {
+        if (wanted_.contains(it->first)) {
+            ++it;
+            continue;
+        }
+        boost::system::error_code ignored;
+        it->second->acceptor.close(ignored);
+        it = open_.erase(it);
+    }
+    open_missing(now);
+    for (const auto& [key, listener] : open_) {
+        set_passwords(*listener, wanted_.at(key));
+    }
+}
+
+void Listeners::on_deadline(Instant now) {
+    if (now >= retry_at_) {
+        open_missing(now);
+    }
+}
+
+void Listeners::open_missing(Instant now) {
+    retry_at_ = Instant::max();
+    for (const auto& [key, passwords] : wanted_) {
+        if (closed_ || open_.contains(key)) {
+            continue;
+        }
+        auto opened = open(key);
+        if (!opened) {
+            retry_at_ = now + kRetry;
+            std::string why = to_string(opened.error());
+            std::string& said = trouble_[key];
+            if (said != why) {
+                said = std::move(why);
+                handlers_.on_trouble(
+                    "BGP cannot listen on " + place(key, port_) +
+                    ", sessions are active only: " + said
+                );
+            }
+            continue;
+        }
+        if (trouble_.erase(key) > 0) {
+            handlers_.on_news("BGP listens on " + place(key, port_));
+        }
+        set_passwords(**opened, passwords);
+        open_.emplace(key, *opened);
+        tasks_.spawn("bgp listener", accept_loop(key, *opened));
+    }
+}
+
+Result<Listeners::ListenerPtr> Listeners::open(const Key& key) {
+    const auto listener = std::make_shared<Listener>(executor_);
+    Tcp::acceptor& acceptor = listener->acceptor;
+    const Tcp protocol = key.family == net::Family::V4 ? Tcp::v4() : Tcp::v6();
+    boost::system::error_code ec;
+    acceptor.open(protocol, ec);
+    if (ec) {
+        return make_error(ec, ec.message());
+    }
+    if (auto set = set_listen_options(acceptor.native_handle(), key.family, key.vrf); !set) {
+        return set.error();
+    }
+    acceptor.bind(Tcp::endpoint(protocol, port_), ec);
+    if (!ec) {
+        acceptor.listen(kBacklog, ec);
+    }
+    if (ec) {
+        return make_error(ec, ec.message());
+    }
+    port_ = acceptor.local_endpoint(ec).port();
+    return listener;
+}
+
+// A connection under way keeps the key it was made with.
+void Listeners::set_passwords(Listener& listener, const Passwords& passwords) {
+    const int fd = listener.acceptor.native_handle();
+    for (const auto& [address, password] : listener.passwords) {
+        if (!passwords.contains(address)) {
+            (void)set_password(fd, address, {});
+        }
+    }
+    for (const auto& [address, password] : passwords) {
+        const auto old = listener.passwords.find(address);
+        if (old != listener.passwords.end() && old->second == password) {
+            continue;
+        }
+        if (const auto set = set_password(fd, address, password); !set) {
+            handlers_.on_trouble("BGP listener: " + to_string(set.error()));
+        }
+    }
+    listener.passwords = passwords;
+}
+
+awaitable<void> Listeners::accept_loop(Key key, ListenerPtr listener) {
+    while (listener->acceptor.is_open()) {
+        Tcp::socket socket(executor_);
+        Tcp::endpoint remote;
+        const auto [ec] = co_await listener->acceptor.async_accept(socket, remote, kAwait);
+        if (!listener->acceptor.is_open()) {
+            co_return;
+        }
+        if (ec) {
+            // Out of descriptors, or the caller has gone again.
+            co_await rt::sleep_for(kErrorPause);
+            continue;
+        }
+        Caller caller{std::move(socket), remote, key.vrf};
+        handlers_.on_accept(std::move(caller));
+    }
+}
+
+void Listeners::close() {
+    closed_ = true;
+    boost::system::error_code ignored;
+    for (const auto& [key, listener] : open_) {
+        listener->acceptor.close(ignored);
+    }
+    open_.clear();
+}
+
+}  // namespace steelyard::io
