@@ -42,7 +42,7 @@ struct Communities {
 
 // One community: in the result exactly one list has exactly one item. nullopt for other text.
 [[nodiscard]] std::optional<Communities> parse_community(std::string_view text);
-// The shortest text that parses to the value; a registered name where there is one.
+// The text that parses to a value parse_community() made; a registered name where there is one.
 [[nodiscard]] std::string format_community(std::uint32_t standard);
 [[nodiscard]] std::string format_community(const LargeCommunity& large);
 [[nodiscard]] std::string format_community(const ExtendedCommunity& extended);

@@ -16,6 +16,18 @@ const T* find_by_name(const std::vector<T>& sorted, const std::string& name) {
     return found != sorted.end() && found->name == name ? &*found : nullptr;
 }
 
+// The user's text may hold anything.
+std::string on_one_line(std::string text) {
+    constexpr char kFirstPrintable = ' ';
+    constexpr char kDelete = 127;
+    for (char& c : text) {
+        if ((c >= 0 && c < kFirstPrintable) || c == kDelete) {
+            c = '?';
+        }
+    }
+    return text;
+}
+
 }  // namespace
 
 bool Pool::contains(const net::IpAddress& address) const {
@@ -65,27 +77,32 @@ const Pool* Config::pool_of(const net::IpAddress& address) const {
     return nullptr;
 }
 
-std::string_view to_string(Kind kind) {
+const kube::ResourceType& resource_type(Kind kind) {
     switch (kind) {
         case Kind::IpAddressPool:
-            return "IPAddressPool";
+            break;
         case Kind::L2Advertisement:
-            return "L2Advertisement";
+            return kube::Resource<kube::L2Advertisement>::kType;
         case Kind::BgpPeer:
-            return "BGPPeer";
+            return kube::Resource<kube::BgpPeer>::kType;
         case Kind::BgpAdvertisement:
-            return "BGPAdvertisement";
+            return kube::Resource<kube::BgpAdvertisement>::kType;
         case Kind::Community:
-            return "Community";
+            return kube::Resource<kube::Community>::kType;
         case Kind::BfdProfile:
-            return "BFDProfile";
+            return kube::Resource<kube::BfdProfile>::kType;
     }
-    return "";
+    return kube::Resource<kube::IpAddressPool>::kType;
+}
+
+std::string_view to_string(Kind kind) {
+    return resource_type(kind).kind;
 }
 
 std::string to_string(const Problem& problem) {
     return std::string(to_string(problem.kind)) + " " + to_string(problem.key) + ": " +
-           problem.field + ": \"" + problem.value + "\": " + problem.accepted;
+           problem.field + ": \"" + on_one_line(problem.value) +
+           "\": " + on_one_line(problem.accepted);
 }
 
 bool LastGood::update(ParseResult result) {

@@ -3,6 +3,7 @@
 #include "common/config/bgp.hpp"
 #include "common/kube/model/bgp.hpp"
 #include "common/kube/model/metallb.hpp"
+#include "common/kube/model/resource.hpp"
 #include "common/net/prefix.hpp"
 
 #include <cstdint>
@@ -92,6 +93,7 @@ enum class Kind : std::uint8_t {
     Community,
     BfdProfile
 };
+[[nodiscard]] const kube::ResourceType& resource_type(Kind kind);
 [[nodiscard]] std::string_view to_string(Kind kind);  // as in the manifest: "IPAddressPool"
 
 // One mistake: where it stands, what stands there and what would be accepted.

@@ -1,4 +1,4 @@
-#include "common/config/config.hpp"
+#include "common/config/config_test_support.hpp"
 
 #include <gmock/gmock.h>
 
@@ -10,23 +10,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-kube::IpAddressPool pool(std::string name, std::vector<std::string> addresses) {
-    kube::IpAddressPool object;
-    object.meta.key = {"metallb-system", std::move(name)};
-    object.addresses = std::move(addresses);
-    return object;
-}
-
 kube::L2Advertisement l2(std::string name) {
-    kube::L2Advertisement object;
-    object.meta.key = {"metallb-system", std::move(name)};
-    return object;
-}
-
-kube::LabelSelector label(std::string key, std::string value) {
-    kube::LabelSelector selector;
-    selector.match_labels[std::move(key)] = std::move(value);
-    return selector;
+    return named<kube::L2Advertisement>(std::move(name));
 }
 
 TEST(ConfigTest, NothingIsAValidConfigWithoutPools) {
@@ -121,6 +106,13 @@ TEST(ConfigTest, AdvertisementThatSelectsNothingAdvertisesNothing) {
 
     ASSERT_TRUE(result.config);
     EXPECT_THAT(result.config->l2_advertisements[0].pools, IsEmpty());
+}
+
+TEST(ConfigTest, AProblemIsOneLineWhateverTheUserWrote) {
+    const ParseResult result = parse({{pool("p", {"a\nb\x7f"})}, {}});
+
+    ASSERT_THAT(result.problems, SizeIs(1));
+    EXPECT_THAT(to_string(result.problems[0]), HasSubstr("\"a?b?\""));
 }
 
 struct BadL2 {

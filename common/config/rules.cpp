@@ -1,6 +1,9 @@
 #include "common/config/rules.hpp"
 
+#include "common/base/duration.hpp"
+
 #include <algorithm>
+#include <set>
 
 namespace steelyard::config {
 namespace {
@@ -114,6 +117,94 @@ void ObjectCheck::selector(const std::string& field, const kube::LabelSelector& 
             }
         }
     }
+}
+
+void ObjectCheck::interface_name(const std::string& field, const std::string& name) {
+    constexpr std::size_t kMaxInterfaceName = 15;  // IFNAMSIZ less the terminating zero
+    if (name.size() > kMaxInterfaceName || name == "." || name == ".." ||
+        name.find_first_of("/: \t\r\n") != std::string::npos) {
+        add(field, name, "give an exact interface name of at most 15 characters, such as eth0");
+    }
+}
+
+std::int64_t ObjectCheck::number(
+    const std::string& field,
+    std::int64_t value,
+    std::int64_t min,
+    std::int64_t max,
+    std::int64_t when_wrong
+) {
+    if (value >= min && value <= max) {
+        return value;
+    }
+    add(field, std::to_string(value), "give " + std::to_string(min) + " to " + std::to_string(max));
+    return when_wrong;
+}
+
+std::optional<net::IpAddress> ObjectCheck::address(
+    const std::string& field, const std::string& text, std::optional<net::Family> family
+) {
+    if (text.empty()) {
+        return std::nullopt;
+    }
+    const auto address = net::IpAddress::parse(text);
+    const bool usable = address && !address->is_unspecified() && !address->is_multicast() &&
+                        (!family || address->family() == *family);
+    if (usable) {
+        return *address;
+    }
+    const std::string kind = family ? std::string(net::to_string(*family)) : "IPv4 or IPv6";
+    add(field, text, "give the " + kind + " address of one machine");
+    return std::nullopt;
+}
+
+std::optional<std::chrono::seconds> ObjectCheck::seconds(
+    const std::string& field, const std::string& text, std::string_view accepted
+) {
+    if (text.empty()) {
+        return std::nullopt;
+    }
+    const auto duration = parse_duration(text);
+    if (!duration) {
+        add(field, text, std::string(accepted));
+        return std::nullopt;
+    }
+    return std::chrono::duration_cast<std::chrono::seconds>(*duration);
+}
+
+unsigned shortest_block(const net::Range& range) {
+    const net::IpAddress& first = range.first();
+    const unsigned bits = first.bits();
+    for (unsigned length = 0; length < bits; ++length) {
+        net::Prefix block(first, length);
+        if (block.first() < first) {  // begins before the range: try the next one
+            block = net::Prefix(block.last().plus(1), length);
+        }
+        if (first <= block.first() && block.last() <= range.last()) {
+            return length;
+        }
+    }
+    return bits;
+}
+
+std::vector<std::string> select_pools(
+    const std::vector<std::string>& names,
+    const std::vector<kube::LabelSelector>& selectors,
+    const std::vector<Pool>& pools,
+    ObjectCheck& check
+) {
+    check.unique_names("spec.ipAddressPools", names);
+    check.selectors("spec.ipAddressPoolSelectors", selectors);
+    const bool all = names.empty() && selectors.empty();
+    const std::set<std::string> named(names.begin(), names.end());
+    std::vector<std::string> result;
+    for (const Pool& pool : pools) {
+        const bool selected = !selectors.empty() && kube::matches_any(selectors, pool.labels);
+        if (all || selected || named.count(pool.name) != 0) {
+            result.push_back(pool.name);
+        }
+    }
+    return result;
 }
 
 }  // namespace steelyard::config

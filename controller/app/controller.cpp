@@ -12,11 +12,6 @@ namespace {
 constexpr const char* kComponent = "metallb-controller";  // as MetalLB's Events name it
 constexpr const char* kConfigurationInvalid = "ConfigurationInvalid";
 
-const kube::ResourceType& type_of(config::Kind kind) {
-    return kind == config::Kind::IpAddressPool ? kube::Resource<kube::IpAddressPool>::kType
-                                               : kube::Resource<kube::L2Advertisement>::kType;
-}
-
 template <class T>
 std::vector<T> values(const kube::Store<T>& store) {
     std::vector<T> list;
@@ -230,7 +225,8 @@ void Controller::report(const std::vector<config::Problem>& before) {
         } else if (const auto l2 = l2_advertisements_.store().find(problem.key)) {
             uid = l2->meta.uid;
         }
-        const kube::ObjectReference involved{type_of(problem.kind), problem.key, uid, ""};
+        const kube::ObjectReference involved{
+            config::resource_type(problem.kind), problem.key, uid, ""};
         events_.record(
             involved, kube::EventType::Warning, kConfigurationInvalid, to_string(problem)
         );
