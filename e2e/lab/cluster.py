@@ -56,6 +56,14 @@ PATHS = {
     "IPAddressPool": ("/apis/metallb.io/v1beta1", "ipaddresspools", NAMESPACE),
     "L2Advertisement": ("/apis/metallb.io/v1beta1", "l2advertisements", NAMESPACE),
     "ServiceL2Status": ("/apis/metallb.io/v1beta1", "servicel2statuses", NAMESPACE),
+    "BGPPeer": ("/apis/metallb.io/v1beta2", "bgppeers", NAMESPACE),
+    "BGPAdvertisement": ("/apis/metallb.io/v1beta1", "bgpadvertisements", NAMESPACE),
+    "BFDProfile": ("/apis/metallb.io/v1beta1", "bfdprofiles", NAMESPACE),
+    "Community": ("/apis/metallb.io/v1beta1", "communities", NAMESPACE),
+    "ServiceBGPStatus": ("/apis/metallb.io/v1beta1", "servicebgpstatuses", NAMESPACE),
+    "ConfigurationState": ("/apis/metallb.io/v1beta1", "configurationstates", NAMESPACE),
+    "BGPSessionState": ("/apis/steelyard.io/v1alpha1", "bgpsessionstates", NAMESPACE),
+    "Secret": ("/api/v1", "secrets", "default"),
 }
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -448,7 +456,9 @@ class Cluster:
             if path.exists():
                 shutil.copy(path, folder / path.name)
         commands = {"objects.yaml": (topology.CLIENT, "kubectl get nodes,pods,services,endpointslices,events,"
-                                     "ipaddresspools,l2advertisements,servicel2statuses -A -o yaml")}
+                                     "ipaddresspools,l2advertisements,servicel2statuses -A -o yaml; "
+                                     "kubectl get bgppeers,bgpadvertisements,bfdprofiles,servicebgpstatuses,"
+                                     "bgpsessionstates,configurationstates -A -o yaml")}
         for node in self.topology.nodes:
             commands[f"{node.name}.txt"] = (node.name, "ip addr; ip route; ipvsadm -Ln; ipvsadm -Lnc; ipset list; "
                                             "iptables-save; ss -tunap")

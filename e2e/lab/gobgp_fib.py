@@ -53,6 +53,8 @@ def commands(now, then):
 def main(address):
     host, _, port = address.rpartition(":")
     gobgp = ["gobgp", "--host", host, "--port", port]
+    for version in (4, 6):  # of a run before this one
+        subprocess.run(["ip", f"-{version}", "route", "flush", "proto", "bgp"], check=False)
     with subprocess.Popen([*gobgp, "monitor", "global", "rib", "-j"], stdout=subprocess.PIPE) as monitor:
         held = {4: {}, 6: {}}
         while True:
@@ -62,7 +64,8 @@ def main(address):
                 then = wanted(table)
                 lines = commands(held[version], then)
                 if lines:
-                    subprocess.run(["ip", f"-{version}", "-force", "-batch", "-"], input="\n".join(lines).encode() + b"\n", check=False)
+                    subprocess.run(["ip", f"-{version}", "-force", "-batch", "-"], check=False,
+                                   input="\n".join([*lines, ""]).encode())
                 held[version] = then
             if not monitor.stdout.read1(65536):
                 return

@@ -58,7 +58,7 @@ def _number(text):
 # --- BIRD: text
 
 _BIRD_ROUTE = re.compile(r"^(?P<prefix>\S+)?\s+(?:unicast|blackhole|unreachable|prohibit) "
-                         r"\[(?P<protocol>\S+) [^\]]*\](?: [*!])?(?: \((?P<preference>\d+)(?:/[-\d?]+)?(?P<stale>s?)\))?")
+                         r"\[(?P<protocol>\S+) [^\]]*\](?: [*!])?(?: \(\d+(?:/[-\d?]+)?(?P<stale>s?)\))?")
 _PAIR = re.compile(r"\(([^)]*)\)")
 
 

@@ -96,7 +96,8 @@ def _bird_neighbour(setup, neighbour):
     lines += [f"  multihop {neighbour.multihop};"] if neighbour.multihop else ["  direct;"]
     lines += [f'  password "{neighbour.password}";'] if neighbour.password else []
     lines += ["  passive on;"] if neighbour.passive else []
-    lines += ["  bfd on;"] if neighbour.bfd else []
+    # A speaker that restarts gracefully takes its BFD session down with it (RFC 5882, 4.3.2).
+    lines += [f"  bfd {'graceful' if setup.restart_seconds else 'on'};"] if neighbour.bfd else []
     lines += ["  ttl security on;"] if neighbour.ttl_security else []
     for family in neighbour.families:
         lines.append(f"  {family} {{ import filter taken; export where source = RTS_STATIC; }};")
@@ -145,7 +146,9 @@ def _frr_neighbour(setup, neighbour):
     lines += [f"{who} ebgp-multihop {neighbour.multihop}"] if neighbour.multihop else []
     lines += [f"{who} passive"] if neighbour.passive else []
     lines += [f"{who} port {neighbour.port}"] if neighbour.port != 179 else []
-    lines += [f"{who} bfd", f"{who} bfd profile lab"] if neighbour.bfd else []
+    if neighbour.bfd:
+        lines += [f"{who} bfd", f"{who} bfd profile lab"]
+        lines += [f"{who} bfd check-control-plane-failure"] if setup.restart_seconds else []
     lines += [f"{who} ttl-security hops 1"] if neighbour.ttl_security else []
     return lines
 

@@ -46,7 +46,8 @@ class RouterConfigTest(unittest.TestCase):
     def test_bfd_has_its_timers(self):
         watched = Neighbour("node1", 64513, "192.168.100.11", bfd=True)
         timers = Bfd(interval=50, multiplier=3, echo=True)
-        self.expect_lines(text_of("bird", watched, bfd=timers), "interval 50 ms;", "multiplier 3;", "bfd on;")
+        self.expect_lines(text_of("bird", watched, bfd=timers), "interval 50 ms;", "multiplier 3;", "bfd graceful;")
+        self.expect_lines(text_of("bird", watched, bfd=timers, restart_seconds=0), "bfd on;")
         self.expect_lines(text_of("frr", watched, bfd=timers), "transmit-interval 50", "echo-mode",
                           "neighbor 192.168.100.11 bfd profile lab")
         self.assertNotIn("protocol bfd", text_of("bird"))
