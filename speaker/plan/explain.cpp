@@ -1,3 +1,4 @@
+#include "speaker/plan/bgp.hpp"
 #include "speaker/plan/planning.hpp"
 
 #include <string_view>
@@ -31,6 +32,10 @@ std::optional<Explanation> explain(const Snapshot& snapshot, const net::IpAddres
             explanation.excluded.push_back({planning.name_of(entry.node), entry.reason});
         }
     }
+    const config::Config* config = snapshot.config.get();
+    if (config != nullptr && !(config->bgp_advertisements.empty() && config->bgp_peers.empty())) {
+        explanation.bgp = explain_bgp(bgp_plan(snapshot), address).value_or("");
+    }
     return explanation;
 }
 
@@ -51,7 +56,7 @@ std::string to_string(const Explanation& explanation) {
         text += "no candidate: " + entry.node + ": " + std::string(elect::sentence(entry.reason)) +
                 "\n";
     }
-    return text;
+    return text + explanation.bgp;
 }
 
 }  // namespace steelyard::speaker_plan

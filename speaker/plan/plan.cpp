@@ -92,6 +92,7 @@ void Planning::ask(
     }
     Advertisements united;
     std::vector<const kube::Service*> carriers;  // advertised, and something serves them
+    bool only_bgp = false;
     for (; row < end; ++row) {
         const kube::Service& service = *services_[rows_[row].service].service;
         const Advertisements covering = suitability_->advertisements(*pool, service);
@@ -101,12 +102,16 @@ void Planning::ask(
             carriers.push_back(&service);
         } else {
             planned.passengers.push_back(service.meta.key);
+            only_bgp = only_bgp || suitability_->is_for_bgp(*pool, service);
         }
     }
     std::sort(united.begin(), united.end());
     united.erase(std::unique(united.begin(), united.end()), united.end());
     if (carriers.empty()) {
-        const auto why = united.empty() ? WhyNot::NoAdvertisement : WhyNot::NoEndpoints;
+        auto why = only_bgp ? WhyNot::OnlyBgp : WhyNot::NoAdvertisement;
+        if (!united.empty()) {
+            why = WhyNot::NoEndpoints;
+        }
         planned.reasons = Reasons{why, {}};
         return;
     }
@@ -189,7 +194,8 @@ Reasons Planning::why_nobody(const elect::Question& question) {
     return reasons;
 }
 
-// A Service is silent when each of its addresses is; the first one's reasons stand for all.
+// A Service is silent when each of its addresses is; the first one's reasons stand for all. Where
+// BGP is meant, silence on the wire is no news.
 void Planning::collect_silent() {
     for (const Own& own : services_) {
         std::optional<Reasons> first;
@@ -197,7 +203,7 @@ void Planning::collect_silent() {
         for (const kube::LoadBalancerIngress& ingress : own.service->ingress) {
             if (ingress.ip && !heard) {
                 const auto& reasons = out_.addresses.at(*ingress.ip).reasons;
-                heard = !reasons;
+                heard = !reasons || reasons->why_not == WhyNot::OnlyBgp;
                 if (!first) {
                     first = reasons;
                 }

@@ -25,6 +25,7 @@ enum class WhyNot : std::uint8_t {
     NoAddress,        // the Service has no address
     NotInPool,        // no IPAddressPool contains it
     NoAdvertisement,  // no L2Advertisement covers its pool and Service
+    OnlyBgp,          // the same, but a BGPAdvertisement does: bgp.hpp tells the rest
     NoEndpoints,      // nothing serves it anywhere
     NoCandidate,      // no node may announce it; Reasons has the nodes' reasons
     NotServable,      // this node owns it, but its kernel does not forward it yet
@@ -60,7 +61,8 @@ struct AddressPlan {
 struct Announcements {
     elect::Order order = elect::Order::MetalLb;
     std::map<net::IpAddress, AddressPlan> addresses;
-    // Our Services none of whose addresses is announced, as far as this node knows.
+    // Our Services none of whose addresses is announced, as far as this node knows. Those that are
+    // only for BGP are not among them.
     std::map<kube::ObjectKey, Reasons> silent;
     friend bool operator==(const Announcements&, const Announcements&) = default;
 };
@@ -79,6 +81,7 @@ struct Explanation {
     AddressPlan plan;
     std::vector<std::string> candidates;  // the owner, then who would follow, best first
     std::vector<Excluded> excluded;       // by node name
+    std::string bgp;                      // what explain_bgp() says; "" where nobody configured BGP
     friend bool operator==(const Explanation&, const Explanation&) = default;
 };
 // Nothing when no Service of ours has the address.

@@ -41,8 +41,10 @@ Suitability::Suitability(const Snapshot& snapshot, const Ring& ring)
     : snapshot_(snapshot),
       ring_(ring),
       pools_(snapshot.config->pools),
-      by_pool_(advertisements_by_pool(snapshot.config->pools, snapshot.config->l2_advertisements)) {
-}
+      by_pool_(advertisements_by_pool(snapshot.config->pools, snapshot.config->l2_advertisements)),
+      bgp_by_pool_(
+          advertisements_by_pool(snapshot.config->pools, snapshot.config->bgp_advertisements)
+      ) {}
 
 Advertisements Suitability::advertisements(std::size_t pool, const kube::Service& service) const {
     Advertisements covering;
@@ -53,6 +55,14 @@ Advertisements Suitability::advertisements(std::size_t pool, const kube::Service
         }
     }
     return covering;
+}
+
+bool Suitability::is_for_bgp(std::size_t pool, const kube::Service& service) const {
+    const Advertisements& named = bgp_by_pool_[pool];
+    return std::any_of(named.begin(), named.end(), [&](std::uint32_t i) {
+        const auto& selectors = snapshot_.config->bgp_advertisements[i].service_selectors;
+        return kube::matches_any(selectors, service.meta.labels);
+    });
 }
 
 const Coverage& Suitability::coverage(const Advertisements& advertisements, net::Family family) {

@@ -34,6 +34,8 @@ public:
     // Those of the pool that cover the Service.
     [[nodiscard]] Advertisements advertisements(std::size_t pool, const kube::Service& service)
         const;
+    // A BGPAdvertisement covers them.
+    [[nodiscard]] bool is_for_bgp(std::size_t pool, const kube::Service& service) const;
     // The reference stays good.
     [[nodiscard]] const Coverage& coverage(
         const Advertisements& advertisements, net::Family family
@@ -54,7 +56,8 @@ private:
     const Snapshot& snapshot_;
     const Ring& ring_;
     PoolIndex pools_;
-    std::vector<Advertisements> by_pool_;  // that name the pool
+    std::vector<Advertisements> by_pool_;      // that name the pool
+    std::vector<Advertisements> bgp_by_pool_;  // the same of BGPAdvertisements
     std::map<std::pair<Advertisements, net::Family>, Coverage> known_;
     std::vector<elect::Fits> fits_;
 };

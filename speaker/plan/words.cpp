@@ -13,7 +13,11 @@ std::string_view text_of(WhyNot why_not) {
         case WhyNot::NotInPool:
             return "no IPAddressPool contains the address";
         case WhyNot::NoAdvertisement:
-            return "no L2Advertisement covers the address's pool and the Service";
+            return "no L2Advertisement or BGPAdvertisement covers the address's pool and the "
+                   "Service";
+        case WhyNot::OnlyBgp:
+            return "no L2Advertisement covers the address's pool and the Service, only a "
+                   "BGPAdvertisement";
         case WhyNot::NoEndpoints:
             return "the Service has no serving endpoint of the address's family";
         case WhyNot::NoCandidate:
@@ -38,6 +42,7 @@ std::string_view to_string(WhyNot why_not) {
         case WhyNot::NotInPool:
             return "ipNotAllowed";
         case WhyNot::NoAdvertisement:
+        case WhyNot::OnlyBgp:
             return "noMatchingAdvertisement";
         case WhyNot::NoEndpoints:
             return "noEndpoints";
