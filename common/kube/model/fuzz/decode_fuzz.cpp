@@ -8,7 +8,8 @@
 #include <cstdlib>
 #include <string_view>
 
-// Any JSON through every decoder: a value, or an Error on one line.
+// Any JSON through every decoder: a value, or an Error on one line. A status that was read is
+// written and read again the same.
 namespace {
 
 template <class T>
@@ -19,6 +20,21 @@ void check(const nlohmann::json& object) {
         std::abort();
     }
     if (decoded && decoded->meta.key.name.empty()) {
+        std::abort();
+    }
+}
+
+template <class T>
+void check_status(const nlohmann::json& object) {
+    check<T>(object);
+    const auto decoded = steelyard::kube::Resource<T>::decode(object);
+    if (!decoded) {
+        return;
+    }
+    nlohmann::json written = steelyard::kube::encode_object(*decoded);
+    written.merge_patch(steelyard::kube::status_patch(*decoded));
+    const auto again = steelyard::kube::Resource<T>::decode(written);
+    if (!again || status_patch(*again) != status_patch(*decoded)) {
         std::abort();
     }
 }
@@ -42,6 +58,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check<steelyard::kube::Namespace>(object);
     check<steelyard::kube::IpAddressPool>(object);
     check<steelyard::kube::L2Advertisement>(object);
-    check<steelyard::kube::ServiceL2Status>(object);
+    check<steelyard::kube::BgpPeer>(object);
+    check<steelyard::kube::BgpAdvertisement>(object);
+    check<steelyard::kube::Community>(object);
+    check<steelyard::kube::BfdProfile>(object);
+    check<steelyard::kube::Secret>(object);
+    check_status<steelyard::kube::ServiceL2Status>(object);
+    check_status<steelyard::kube::ServiceBgpStatus>(object);
+    check_status<steelyard::kube::BgpSessionState>(object);
     return 0;
 }
