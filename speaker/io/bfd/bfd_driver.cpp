@@ -368,14 +368,22 @@ void BfdDriver::Impl::apply() {
 }
 
 awaitable<void> BfdDriver::Impl::receive(std::shared_ptr<BfdReceiver> receiver) {
-    while (co_await receiver->readable()) {
+    for (;;) {  // GCC 12 makes a trap of a co_await in a loop's condition here
+        const bool ready = co_await receiver->readable();
+        if (!ready) {
+            co_return;
+        }
         read_control(*receiver);
         apply();
     }
 }
 
 awaitable<void> BfdDriver::Impl::receive_echoes(std::shared_ptr<EchoSocket> socket) {
-    while (co_await socket->readable()) {
+    for (;;) {  // GCC 12 makes a trap of a co_await in a loop's condition here
+        const bool ready = co_await socket->readable();
+        if (!ready) {
+            co_return;
+        }
         read_echoes(*socket);
         apply();
     }
