@@ -191,7 +191,8 @@ void BgpDriver::Impl::note_sync(BgpPeer& peer) {
         return;
     }
     const std::uint64_t synced = rib_.synced(*peer.rib);
-    if (in_sync != peer.in_sync || (in_sync && synced != peer.synced)) {
+    if (in_sync != peer.in_sync || (in_sync && (peer.told_more || synced != peer.synced))) {
+        peer.told_more = !in_sync;
         peer.in_sync = in_sync;
         peer.synced = synced;
         if (in_sync) {

@@ -41,6 +41,7 @@ struct BgpPeer {
     NextHops hops;                       // that the RIB uses
     bool next_hops_due = false;          // they changed; applied once in sync
     bool in_sync = false;
+    bool told_more = false;  // since the status was last said to have changed
     std::uint64_t synced = 0;
     Instant since;
 };

@@ -257,6 +257,7 @@ bool BgpDriver::Impl::refill(Link& link) {
     }
     link.out = routes.take();
     link.routes_end = link.out.size();
+    peer.told_more = true;
     peer.core.on_routes_sent(link.id, count_messages(link.out), link.out.size(), bgp_clock_now());
     return true;
 }
