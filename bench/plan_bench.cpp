@@ -1,3 +1,5 @@
+#include "speaker/plan/bgp_planner.hpp"
+#include "speaker/plan/bgp_status.hpp"
 #include "speaker/plan/plan.hpp"
 
 #include <algorithm>
@@ -8,9 +10,11 @@
 #include <string>
 #include <vector>
 
-// What a membership event costs this node before it knows what to announce: the whole of plan(),
-// which the speaker runs on every wake-up, for Services of policy Cluster and Local. CPU time of
-// this process, and the median of several rounds, so that a busy machine does not decide it.
+// What a membership event costs this node before it knows what to announce by ARP and NDP: the
+// whole of plan(), which the speaker runs on every wake-up, for Services of policy Cluster and
+// Local. And what BGP costs: the whole plan, and what one changed Service costs after that. CPU
+// time of this process, and the median of several rounds, so that a busy machine does not decide
+// it.
 namespace {
 
 using namespace steelyard;
@@ -35,7 +39,9 @@ double median_cost(const std::function<void(int)>& body) {
     return rounds[rounds.size() / 2];
 }
 
-std::shared_ptr<const config::Config> one_pool() {
+std::shared_ptr<const config::Config> one_pool(
+    std::uint8_t aggregation = 32, bool weighted = false
+) {
     config::Config config;
     config::Pool pool;
     pool.name = "lan";
@@ -45,6 +51,17 @@ std::shared_ptr<const config::Config> one_pool() {
     advertisement.name = "all";
     advertisement.pools = {"lan"};
     config.l2_advertisements.push_back(std::move(advertisement));
+    for (const char* name : {"r1", "r2"}) {
+        config::BgpPeer peer;
+        peer.name = name;
+        config.bgp_peers.push_back(std::move(peer));
+    }
+    config::BgpAdvertisement routes;
+    routes.name = "all";
+    routes.pools = {"lan"};
+    routes.aggregation_length = aggregation;
+    routes.link_bandwidth = weighted;
+    config.bgp_advertisements.push_back(std::move(routes));
     return std::make_shared<const config::Config>(std::move(config));
 }
 
@@ -121,6 +138,69 @@ void measure(std::uint32_t services, std::uint32_t nodes, bool local) {
     );
 }
 
+// The Service gets its endpoint taken away or given back; each round another one.
+std::shared_ptr<const kube::EndpointSlice> edited(
+    const speaker_plan::Snapshot& snapshot, int round
+) {
+    auto entry = snapshot.slices.begin();
+    std::advance(entry, static_cast<std::ptrdiff_t>(round) * 97);
+    auto slice = std::make_shared<kube::EndpointSlice>(*entry->second);
+    slice->endpoints.clear();
+    return slice;
+}
+
+void measure_bgp(std::uint32_t services, std::uint8_t aggregation, bool weighted) {
+    speaker_plan::Snapshot snapshot = cluster(services, 100, false);
+    snapshot.config = one_pool(aggregation, weighted);
+    snapshot.servable.emplace();
+    for (const auto& [key, service] : snapshot.services) {
+        snapshot.servable->insert(*service->ingress.front().ip);
+    }
+    speaker_plan::BgpPlanner planner;
+    const double whole = median_cost([&](int) {
+        planner = speaker_plan::BgpPlanner();
+        planner.sync(snapshot);
+        static_cast<void>(planner.update());
+    });
+    const double told = median_cost([&](int round) {
+        const auto slice = edited(snapshot, round);
+        planner.set_slice(slice->meta.key, slice);
+        static_cast<void>(planner.update());
+    });
+    planner.sync(snapshot);
+    static_cast<void>(planner.update());
+    const double compared = median_cost([&](int round) {
+        const auto slice = edited(snapshot, round);
+        snapshot.slices[slice->meta.key] = slice;
+        planner.sync(snapshot);
+        static_cast<void>(planner.update());
+    });
+    const double copied = median_cost([&](int) {
+        const speaker_plan::Snapshot copy = snapshot;
+        static_cast<void>(copy);
+    });
+    const speaker_plan::StatusScope scope{"worker-0", "metallb-system", std::nullopt};
+    const double statuses = median_cost([&](int) {
+        const auto desired = speaker_plan::desired_bgp_statuses(
+            scope, planner.plan(), {{"r1", true, true, 99}, {"r2", true, true, 99}}
+        );
+        static_cast<void>(speaker_plan::diff_bgp_statuses(scope, desired, {}));
+    });
+    std::printf(
+        "%6u Services in %5zu routes%s  whole %7.2f ms   one change %8.4f ms (1/%.0f), found by "
+        "comparing %5.2f ms, the snapshot's copy %5.2f ms   status objects %6.2f ms\n",
+        services,
+        planner.plan().routes.size(),
+        weighted ? " weighted" : "",
+        whole,
+        told,
+        whole / told,
+        compared,
+        copied,
+        statuses
+    );
+}
+
 }  // namespace
 
 int main() {
@@ -130,5 +210,11 @@ int main() {
         measure(10'000, 100, local);
         measure(10'000, 1000, local);
     }
+    std::printf("the BGP plan, CPU time\n");
+    measure_bgp(1000, 32, false);
+    measure_bgp(10'000, 32, false);
+    measure_bgp(10'000, 32, true);
+    measure_bgp(10'000, 24, true);
+    measure_bgp(10'000, 16, true);
     return 0;
 }

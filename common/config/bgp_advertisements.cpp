@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace steelyard::config {
 namespace {
@@ -252,6 +253,23 @@ std::vector<BgpAdvertisement> parse_bgp_advertisements(
     }
     check_conflicts(sorted, ads, pools, objects.scope, problems);
     return ads;
+}
+
+std::vector<std::string> pools_advertised_elsewhere(
+    const Objects& objects, const std::vector<Pool>& pools
+) {
+    std::set<std::string> names;
+    for (const kube::BgpAdvertisement& object : objects.bgp_advertisements) {
+        if (!objects.scope || kube::matches_any(object.node_selectors, objects.scope->labels)) {
+            continue;
+        }
+        std::vector<Problem> not_ours;
+        ObjectCheck check(Kind::BgpAdvertisement, object.meta.key, not_ours);
+        const std::vector<std::string> selected =
+            select_pools(object.ip_address_pools, object.ip_address_pool_selectors, pools, check);
+        names.insert(selected.begin(), selected.end());
+    }
+    return {names.begin(), names.end()};
 }
 
 }  // namespace steelyard::config

@@ -316,6 +316,21 @@ TEST(BgpConflictTest, TheOtherFamilyOfAPoolMayStillConflict) {
     EXPECT_THAT(parse(objects).problems, SizeIs(1));
 }
 
+TEST(BgpAdvertisementTest, PoolsThatOtherNodesAdvertiseAreKnown) {
+    Object object = bgp_ad("a");
+    object.node_selectors = {label("rack", "1")};
+    object.ip_address_pools = {"both"};
+    object.communities = {"wrong, but not our business"};
+    Objects objects = with({object});
+    objects.scope = Scope{"n", {{"rack", "2"}}};
+
+    const ParseResult result = parse(objects);
+
+    ASSERT_TRUE(result.config);
+    EXPECT_THAT(result.config->bgp_advertisements, SizeIs(0));
+    EXPECT_THAT(result.config->pools_advertised_elsewhere, ElementsAre("both"));
+}
+
 TEST(BgpConflictTest, OnOneNodeSelectorsThatBothMatchConflict) {
     Objects objects = conflicting([](Object& a, Object& b) {
         a.node_selectors = {label("rack", "1")};

@@ -55,6 +55,8 @@ struct Config {
     std::vector<BgpPeer> bgp_peers;                    // by name
     std::vector<BgpAdvertisement> bgp_advertisements;  // by name
     std::vector<BfdProfile> bfd_profiles;              // by name
+    // Named by BGPAdvertisements that select other nodes only; sorted.
+    std::vector<std::string> pools_advertised_elsewhere;
 
     [[nodiscard]] const Pool* find_pool(const std::string& name) const;
     [[nodiscard]] const BgpPeer* find_bgp_peer(const std::string& name) const;

@@ -26,6 +26,7 @@ ParseResult parse(const Objects& objects) {
     config.bgp_peers = parse_bgp_peers(objects, config.bfd_profiles, problems);
     const Aliases aliases = parse_aliases(objects.communities, problems);
     config.bgp_advertisements = parse_bgp_advertisements(objects, config.pools, aliases, problems);
+    config.pools_advertised_elsewhere = pools_advertised_elsewhere(objects, config.pools);
     if (problems.empty()) {
         result.config = std::make_shared<const Config>(std::move(config));
     }

@@ -43,6 +43,11 @@ using Aliases = std::map<std::string, std::optional<Communities>>;
     std::vector<Problem>& problems
 );
 
+// By the advertisements that the scope leaves out, whatever else is wrong with them.
+[[nodiscard]] std::vector<std::string> pools_advertised_elsewhere(
+    const Objects& objects, const std::vector<Pool>& pools
+);
+
 // The objects sorted by name; a name given twice is a problem.
 template <class T>
 [[nodiscard]] std::vector<const T*> by_name(

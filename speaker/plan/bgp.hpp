@@ -58,7 +58,7 @@ enum class BgpWhyNot : std::uint8_t {
     NoEndpoints,         // nothing serves it anywhere
     NoLocalEndpoints,    // policy Local, and nothing on this node serves it
     NotServable,         // this node's kernel does not forward it (yet)
-    Conflict,            // its advertisements set different localPref for one prefix and peer
+    Conflict,            // its advertisements contradict each other for one prefix and peer
 };
 [[nodiscard]] std::string_view to_string(BgpWhyNot why_not);  // "noLocalEndpoints", as MetalLB's
 [[nodiscard]] std::string_view sentence(BgpWhyNot why_not);
@@ -70,11 +70,12 @@ struct BgpAddress {
     friend bool operator==(const BgpAddress&, const BgpAddress&) = default;
 };
 
-// Two advertisements that contradict each other: a mistake of the user, found at run time because
-// serviceSelectors decide who meets whom.
+// Two advertisements that tell one peer different things of one prefix: a mistake of the user,
+// found at run time because serviceSelectors decide who meets whom.
 struct BgpConflict {
     net::Prefix prefix;
-    std::string first;  // BGPAdvertisements, by name
+    std::string attribute;  // localPref, med or asPathPrepend
+    std::string first;      // BGPAdvertisements, by name
     std::string second;
     friend bool operator==(const BgpConflict&, const BgpConflict&) = default;
 };

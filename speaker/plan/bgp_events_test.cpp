@@ -82,13 +82,13 @@ TEST_F(BgpEventsTest, ExplainTellsRoutesAndAttributesForEachPeer) {
     auto& second = add_advertisement("for r1");
     second.peers = {"r1"};
     second.local_pref = 150;
-    second.med = 5;
+    second.communities.standard = {kGreen};
 
     EXPECT_EQ(
         explained(),
         "BGP, 192.0.2.10 of default/web: announced\n"
         "192.0.2.10/32\n"
-        "  to r1, localPref 150, MED 5, community 64512:1\n"
+        "  to r1, localPref 150, community 64512:1, community 64512:2\n"
         "  to all other peers, localPref 150, community 64512:1\n"
         "BGP peers of this node: r1, r2\n"
     );
@@ -97,7 +97,7 @@ TEST_F(BgpEventsTest, ExplainTellsRoutesAndAttributesForEachPeer) {
 TEST_F(BgpEventsTest, ExplainTellsWhyThereIsNoRoute) {
     first().local_pref = 100;
     add_advertisement("second").local_pref = 200;
-    EXPECT_THAT(explained(), HasSubstr("no route: its BGPAdvertisements set different localPref"));
+    EXPECT_THAT(explained(), HasSubstr("no route: its BGPAdvertisements contradict each"));
     EXPECT_THAT(explained(), HasSubstr("withheld: BGPAdvertisements \"everything\" and"));
     EXPECT_EQ(explained("192.0.2.99"), "nothing");
 }

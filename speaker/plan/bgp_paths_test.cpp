@@ -59,12 +59,9 @@ TEST_F(BgpTest, WhatIsForAllAndWhatIsForOnePeerMeetAtThatPeer) {
     auto& second = add_advertisement("for r1");
     second.peers = {"r1"};
     second.communities.standard = {kGreen};
-    second.as_path_prepend = 2;
 
     EXPECT_THAT(told("r1")->communities.standard, ElementsAre(kRed, kGreen));
-    EXPECT_EQ(told("r1")->prepend, 2U);
     EXPECT_THAT(told("r2")->communities.standard, ElementsAre(kRed));
-    EXPECT_EQ(told("r2")->prepend, 0U);
     EXPECT_THAT(paths().back().peers, IsEmpty());
 }
 
@@ -105,7 +102,7 @@ TEST_F(BgpTest, AConflictWithholdsThePrefixOfTheServiceOnly) {
     EXPECT_EQ(why_not("db"), BgpWhyNot::Conflict);
     EXPECT_THAT(
         bgp().services.at({"default", "db"})->conflicts,
-        ElementsAre(BgpConflict{prefix("192.0.2.20/32"), "everything", "second"})
+        ElementsAre(BgpConflict{prefix("192.0.2.20/32"), "localPref", "everything", "second"})
     );
 }
 
@@ -120,16 +117,15 @@ TEST_F(BgpTest, DifferentLengthsAreDifferentPrefixesWithoutConflict) {
     EXPECT_EQ(told("r1")->local_pref, 100U);
 }
 
-TEST_F(BgpTest, OfTwoMedsAndPrependsTheBestCounts) {
-    first().med = 20;
-    first().as_path_prepend = 4;
+TEST_F(BgpTest, AServiceCannotHaveTwoMedsOrPrependsForOnePeer) {
     auto& second = add_advertisement("second");
     second.med = 10;
-    second.as_path_prepend = 2;
-    add_advertisement("says nothing");
+    EXPECT_EQ(why_not(), BgpWhyNot::Conflict);
+    EXPECT_EQ(bgp().services.at({"default", "web"})->conflicts.at(0).attribute, "med");
 
-    EXPECT_EQ(told("r1")->med, 10U);
-    EXPECT_EQ(told("r1")->prepend, 2U);
+    second.med.reset();
+    second.as_path_prepend = 1;
+    EXPECT_EQ(bgp().services.at({"default", "web"})->conflicts.at(0).attribute, "asPathPrepend");
 }
 
 TEST_F(BgpTest, EachFamilyHasItsAggregationLength) {
@@ -161,16 +157,22 @@ TEST_F(BgpTest, ServicesInOneAggregateMerge) {
     EXPECT_THAT(prefixes(), IsEmpty());
 }
 
-TEST_F(BgpTest, ServicesThatShareAnAddressGetTheBestLocalPrefAmongTheirs) {
+TEST_F(BgpTest, ServicesThatShareAnAddressGetTheBestOfTheirAttributes) {
     add_service("db", {"192.0.2.10"});
     add_slice("db", {"a"});
     first().service_selectors = {selector("app", "web")};
     first().local_pref = 100;
+    first().med = 20;
+    first().as_path_prepend = 4;
     auto& second = add_advertisement("second");
     second.service_selectors = {selector("app", "db")};
     second.local_pref = 200;
+    second.med = 10;
+    second.as_path_prepend = 2;
 
     EXPECT_EQ(told("r1")->local_pref, 200U);
+    EXPECT_EQ(told("r1")->med, 10U);
+    EXPECT_EQ(told("r1")->prepend, 2U);
     EXPECT_EQ(why_not("web"), std::nullopt);
 }
 

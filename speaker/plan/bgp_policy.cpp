@@ -20,8 +20,21 @@ bool names(const config::BgpAdvertisement& advertisement, const std::string& pee
     return peers.empty() || std::find(peers.begin(), peers.end(), peer) != peers.end();
 }
 
-// What is set counts; where several set it, the route is as good as the best of them would be.
-// Two localPrefs meet only where Services share a prefix: for one Service it is a conflict.
+// What two advertisements have to agree on for one Service, or no peer could be told both.
+std::string_view contradiction(
+    const config::BgpAdvertisement& a, const config::BgpAdvertisement& b
+) {
+    if (a.local_pref != b.local_pref) {
+        return "localPref";
+    }
+    if (a.med != b.med) {
+        return "med";
+    }
+    return a.as_path_prepend != b.as_path_prepend ? "asPathPrepend" : "";
+}
+
+// Where Services share a prefix, their advertisements need not agree: what is set counts, and where
+// several set it, the route is as good as the best of them would be.
 void merge(BgpAttributes& into, const config::BgpAdvertisement& advertisement) {
     if (advertisement.local_pref) {
         into.local_pref = std::max(into.local_pref.value_or(0), *advertisement.local_pref);
@@ -201,10 +214,11 @@ void BgpPolicy::fill(Slot& slot, BgpOffer& offer) const {
         if (!names(said, slot.peer)) {
             continue;
         }
-        if (!offer.conflict && first && advertisement(*first).local_pref != said.local_pref) {
-            offer.conflict.emplace(*first, i);
-        }
         first = first.value_or(i);
+        const std::string_view attribute = contradiction(advertisement(*first), said);
+        if (!offer.conflict && !attribute.empty()) {
+            offer.conflict = BgpOffer::Conflict{*first, i, attribute};
+        }
         merge(slot.attributes, said);
         slot.weighted = slot.weighted || said.link_bandwidth;
     }

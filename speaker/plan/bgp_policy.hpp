@@ -29,8 +29,12 @@ struct BgpOffer {
     Advertisements advertisements;
     std::vector<Slot> slots;  // by peer
     bool weighted = false;    // any slot is
-    // Two that set different localPref for one peer.
-    std::optional<std::pair<std::uint32_t, std::uint32_t>> conflict;
+    struct Conflict {
+        std::uint32_t first = 0;
+        std::uint32_t second = 0;
+        std::string_view attribute;
+    };
+    std::optional<Conflict> conflict;       // two that contradict each other for one peer
     std::shared_ptr<const BgpPaths> paths;  // for a route without weights
 
     [[nodiscard]] bool tells_weight(std::string_view peer) const;

@@ -324,6 +324,7 @@ void BgpPlanner::State::join(
     if (const auto& conflict = policy_->offer(all).conflict) {
         out.service.conflicts.push_back(
             {prefix,
+             std::string(conflict->attribute),
              policy_->advertisement(conflict->first).name,
              policy_->advertisement(conflict->second).name}
         );

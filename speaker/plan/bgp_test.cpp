@@ -279,6 +279,8 @@ TEST_F(BgpTest, AServiceWithBgpOnlyIsNotSilentOnTheWire) {
     EXPECT_EQ(planned().addresses.at(ip("192.0.2.10")).reasons->why_not, WhyNot::OnlyBgp);
     config_.bgp_advertisements.clear();
     EXPECT_EQ(silence(), WhyNot::NoAdvertisement);
+    config_.pools_advertised_elsewhere = {"lan"};
+    EXPECT_THAT(planned().silent, IsEmpty());
 }
 
 }  // namespace

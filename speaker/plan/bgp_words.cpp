@@ -111,14 +111,15 @@ std::string_view sentence(BgpWhyNot why_not) {
         case BgpWhyNot::NotServable:
             return "this node's kernel does not forward the address yet";
         case BgpWhyNot::Conflict:
-            return "its BGPAdvertisements set different localPref for the same prefix and peer";
+            return "its BGPAdvertisements contradict each other for the same prefix and peer";
     }
     return "unknown";
 }
 
 std::string to_string(const BgpConflict& conflict) {
     return "BGPAdvertisements \"" + conflict.first + "\" and \"" + conflict.second +
-           "\" set different localPref for " + to_string(conflict.prefix) + " to the same peer";
+           "\" set different " + conflict.attribute + " for " + to_string(conflict.prefix) +
+           " to the same peer";
 }
 
 std::optional<std::string> explain_bgp(const BgpPlan& plan, const net::IpAddress& address) {

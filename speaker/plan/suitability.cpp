@@ -58,6 +58,11 @@ Advertisements Suitability::advertisements(std::size_t pool, const kube::Service
 }
 
 bool Suitability::is_for_bgp(std::size_t pool, const kube::Service& service) const {
+    const auto& elsewhere = snapshot_.config->pools_advertised_elsewhere;
+    const std::string& name = snapshot_.config->pools[pool].name;
+    if (std::binary_search(elsewhere.begin(), elsewhere.end(), name)) {
+        return true;
+    }
     const Advertisements& named = bgp_by_pool_[pool];
     return std::any_of(named.begin(), named.end(), [&](std::uint32_t i) {
         const auto& selectors = snapshot_.config->bgp_advertisements[i].service_selectors;

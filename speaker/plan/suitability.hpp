@@ -34,7 +34,7 @@ public:
     // Those of the pool that cover the Service.
     [[nodiscard]] Advertisements advertisements(std::size_t pool, const kube::Service& service)
         const;
-    // A BGPAdvertisement covers them.
+    // A BGPAdvertisement covers them, or (of other nodes, less is known) may do so.
     [[nodiscard]] bool is_for_bgp(std::size_t pool, const kube::Service& service) const;
     // The reference stays good.
     [[nodiscard]] const Coverage& coverage(
