@@ -16,18 +16,17 @@ awaitable<void> Speaker::plan_loop() {
         if (watches_.synced()) {
             meet_others();
             load_config();
+            route();
             announce();
         }
     }
 }
 
 void Speaker::load_config() {
-    config::Objects objects;
-    for (const auto& [key, pool] : watches_.pools()) {
-        objects.pools.push_back(*pool);
-    }
-    for (const auto& [key, advertisement] : watches_.advertisements()) {
-        objects.l2_advertisements.push_back(*advertisement);
+    config::Objects objects = watches_.config_objects();
+    const auto node = watches_.nodes().find(kube::ObjectKey{"", options_.node_name});
+    if (node != watches_.nodes().end()) {
+        objects.scope = config::Scope{options_.node_name, node->second->meta.labels};
     }
     const std::vector<config::Problem> before = config_.problems();
     const bool had_one = config_.loaded();
@@ -111,14 +110,26 @@ bool Speaker::answers_ping() const {
 }
 
 void Speaker::tell_statuses() {
-    std::optional<kube::ServiceL2Status::Owner> owner;
+    std::optional<kube::PodOwner> owner;
     const auto pod = watches_.pods().find(kube::ObjectKey{options_.ns, options_.pod_name});
     if (pod != watches_.pods().end()) {
         owner.emplace();
         owner->name = pod->first.name;
         owner->uid = pod->second->meta.uid;
     }
-    statuses_.set(announcements_, conflicts_.current(), std::move(owner));
+    bgp_.set_owner(owner);
+    status_scope_.pod = std::move(owner);
+    l2_statuses_.wake();
+}
+
+L2StatusWriter::Changes Speaker::l2_statuses(const speaker_plan::ObservedL2Statuses& observed
+) const {
+    if (!announced_once_) {
+        return {};  // what an earlier run has told may well still hold
+    }
+    const auto desired =
+        speaker_plan::desired_l2_statuses(status_scope_, *announcements_, conflicts_.current());
+    return speaker_plan::diff_l2_statuses(status_scope_, *announcements_, desired, observed);
 }
 
 void Speaker::record(const speaker_plan::Event& event) {

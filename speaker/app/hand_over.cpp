@@ -25,10 +25,17 @@ Instant now() {
 }  // namespace
 
 // The other speakers learn that this node drains and announce what it had, while it still answers;
-// it gives up each address when it hears the new owner. What nobody else can have stays until the
+// it gives up each address when it hears the new owner. BGP sessions
+// end meanwhile, each as its peer agreed. What nobody else can have stays until the
 // good-bye. The kernel keeps its tables, so what still arrives is still served.
 awaitable<void> Speaker::hand_over() {
     leaving_ = true;
+    // A node that drains is not coming back at once: its peers should not wait for it.
+    const bool gone = told_to_drain() || failure_;
+    wire_->leave_bgp(
+        gone ? io::StopMode::Shutdown : io::StopMode::Restart,
+        "node " + options_.node_name + " stops"
+    );
     if (!failure_) {
         co_await yield_addresses();
     }

@@ -26,6 +26,7 @@ Instant now() {
 Result<WireConfig> Speaker::wire_config() {
     WireConfig wire;
     wire.seed = seed_;
+    wire.realtime = options_.bfd_realtime;
     wire.announcer.packets_per_second = options_.announce_pps;
     wire.announcer.refresh_interval = options_.announce_refresh;
     if (!options_.gossip_address) {
@@ -75,6 +76,12 @@ WireSide::Callbacks Speaker::wire_callbacks() {
     };
     callbacks.on_failed = [this](const Error& error) {
         end(error);
+    };
+    callbacks.on_bgp = [this](const std::shared_ptr<const io::BgpStatus>& status) {
+        bgp_.on_status(status);
+    };
+    callbacks.on_bgp_log = [this](io::BgpDriver::Level level, const std::string& line) {
+        bgp_.on_log(level, line);
     };
     return callbacks;
 }

@@ -33,6 +33,7 @@ struct Texts {
     std::string failback_delay = "0s";
     std::string announce_refresh = "180s";
     std::string answer_ping = "auto";
+    std::string bgp_drain_wait = "2s";
     bool wan = false;
 };
 
@@ -153,6 +154,13 @@ Result<> apply_durations(const Texts& texts, Options& options) {
                  24h,
                  "a time from 0s (none) to 24h, such as 180s",
                  options.announce_refresh},
+             Field{
+                 "--bgp-drain-wait",
+                 texts.bgp_drain_wait,
+                 0s,
+                 10s,
+                 "a time from 0s to 10s, such as 2s",
+                 options.bgp_drain_wait},
          }) {
         const auto duration = parse_duration(field.text);
         if (!duration || *duration < field.least || *duration > field.most) {
@@ -217,6 +225,20 @@ Result<> check(const Options& options) {
     return {};
 }
 
+void add_bgp_flags(CLI::App& app, Options& options, Texts& texts) {
+    app.add_option("--bgp-listen-port", options.bgp_listen_port, "for calls of peers; 0: none, 179")
+        ->check(CLI::Range(0, 65535));
+    app.add_option(
+        "--bgp-default-local-pref", options.bgp_default_local_pref, "to iBGP peers, 100"
+    );
+    app.add_option(
+        "--bgp-drain-wait", texts.bgp_drain_wait, "from graceful shutdown to withdrawal, 2s"
+    );
+    app.add_flag(
+        "--bfd-realtime", options.bfd_realtime, "real-time priority for BFD (needs SYS_NICE)"
+    );
+}
+
 // The flags of gossip, the watch ring and layer 2.
 void add_network_flags(CLI::App& app, Options& options, Texts& texts) {
     const CLI::IsMember profile_names({"fast", "lan", "wan"});
@@ -278,6 +300,7 @@ Parsed parse_options(const std::vector<std::string>& arguments, Environment envi
     app.add_option("--port", options.metrics_port, "port of /metrics; 0 turns it off");
     app.add_option("--health-probe-port", options.health_port, "port of /healthz, on 127.0.0.1");
     add_network_flags(app, options, texts);
+    add_bgp_flags(app, options, texts);
     app.add_option("--proxy-mode", texts.mode, accepted(mode_names))->check(mode_names);
     app.add_option("--ipvs-scheduler", options.proxy.scheduler, accepted(schedulers))
         ->check(schedulers);

@@ -48,6 +48,12 @@ struct Options {
     unsigned announce_pps = 15;  // gratuitous packets a second on each interface
     Duration announce_refresh = std::chrono::seconds(180);  // zero: none
     AnswerPing answer_ping = AnswerPing::Auto;
+    std::uint16_t bgp_listen_port = 179;         // 0: peers cannot connect to us
+    std::uint32_t bgp_default_local_pref = 100;  // on iBGP, where no advertisement says; MetalLB's
+                                                 // native mode has 0
+    Duration bgp_drain_wait = std::chrono::seconds(2);  // between the graceful-shutdown community
+                                                        // and the withdrawal
+    bool bfd_realtime = false;  // the thread of BFD, gossip and ARP goes before ordinary ones
     proxy::ProxyConfig proxy;
 };
 

@@ -1,3 +1,4 @@
+#include "speaker/app/bgp/bgp_metrics.hpp"
 #include "speaker/app/speaker.hpp"
 #include "speaker/app/view.hpp"
 
@@ -130,6 +131,9 @@ awaitable<void> Speaker::refresh_metrics() {
     count_layer2(registry_, counters);
     count_gossip(registry_, counters);
     count_ring(registry_, counters);
+    if (counters.bgp) {
+        count_bgp(registry_, *counters.bgp, bgp_.plan().routes.size());
+    }
 }
 
 void Speaker::count_announced() {
@@ -148,6 +152,7 @@ void Speaker::count_announced() {
             }
         }
     }
+    add_announced(bgp_.plan(), options_.node_name, announced);
     registry_.gauge("metallb_speaker_announced", "Addresses announced from this node.")
         .replace(announced);
     Samples conflicts;

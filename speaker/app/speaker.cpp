@@ -52,6 +52,7 @@ Speaker::Speaker(
       ),
       dataplane_(dataplane::make_ipvs_dataplane(executor, options.proxy)),
       proxy_planner_(proxy::Context{options.node_name, {}, {}, options.proxy}),
+      bgp_(executor, api, log_, bgp_options(), bgp_wire(), bgp_telling()),
       watches_(
           api,
           log_,
@@ -61,12 +62,23 @@ Speaker::Speaker(
           {[this] { wake(); },
            [this](const kube::Change<kube::Service>& change) {
                proxy_planner_.set_service(change.key, change.after);
+               bgp_.set_service(change.key, change.after);
            },
            [this](const kube::Change<kube::EndpointSlice>& change) {
                proxy_planner_.set_slice(change.key, change.after);
+               bgp_.set_slice(change.key, change.after);
            }}
       ),
-      statuses_(executor, api, log_, options.node_name, options.ns, seed + 16),
+      status_scope_{options.node_name, options.ns, std::nullopt},
+      l2_statuses_(
+          executor,
+          api,
+          log_,
+          options.ns,
+          "",  // of every node: what a dead one left behind is cleared away
+          [this](const auto& observed) { return l2_statuses(observed); },
+          seed + 16
+      ),
       announcements_(std::make_shared<const speaker_plan::Announcements>()),
       tasks_(executor, [this](const std::string& name, const std::exception_ptr& error) {
           on_task_end(name, error);
@@ -131,8 +143,14 @@ awaitable<Result<>> Speaker::prepare() {
     if (!linked) {
         co_return linked.error();
     }
+    const auto started = co_await dataplane_->start();
+    if (!started) {
+        co_return started.error();
+    }
+    const bool kept = co_await forwarding_kept();
+    open_bgp(kept);
     wire_->set_interfaces(links_.snapshot());
-    co_return co_await dataplane_->start();
+    co_return Result<>{};
 }
 
 void Speaker::spawn_tasks() {
@@ -150,7 +168,8 @@ void Speaker::spawn_tasks() {
         )
     );
     watches_.spawn(tasks_);
-    statuses_.spawn(tasks_);
+    l2_statuses_.spawn(tasks_);
+    bgp_.spawn(tasks_);
 }
 
 void Speaker::wake() {

@@ -7,14 +7,16 @@
 #include "common/metrics/metrics.hpp"
 #include "common/rt/signal.hpp"
 #include "common/rt/task_group.hpp"
+#include "speaker/app/bgp/bgp_side.hpp"
 #include "speaker/app/conflicts.hpp"
-#include "speaker/app/l2_status_writer.hpp"
 #include "speaker/app/node_meta/node_meta.hpp"
 #include "speaker/app/options.hpp"
+#include "speaker/app/status/status_writer.hpp"
 #include "speaker/app/watches.hpp"
 #include "speaker/app/wire_side.hpp"
 #include "speaker/io/dataplane/dataplane.hpp"
 #include "speaker/io/netlink/link_monitor.hpp"
+#include "speaker/plan/l2_status.hpp"
 #include "speaker/plan/plan.hpp"
 #include "speaker/proxy/planner.hpp"
 
@@ -28,7 +30,7 @@
 // The control thread of the speaker: watches the API, keeps the kernel equal to the proxy's plan,
 // and tells the wire thread what to announce. Everything is level-triggered: any change wakes two
 // loops, which plan from what is known then: one programs the kernel, the other announces and never
-// waits for it. Decisions live in speaker/proxy and speaker/plan.
+// waits for it. Decisions live in speaker/proxy and speaker/plan; BGP's part is bgp/bgp_side.
 namespace steelyard::speaker {
 
 class Speaker {
@@ -75,10 +77,14 @@ private:
     awaitable<void> program_kernel();
     void become_ready();
     void announce();
+    void route();
     void load_config();
     void note(const Result<dataplane::Report>& report);
     void tell_services(const speaker_plan::Announcements& next);
     void tell_statuses();
+    [[nodiscard]] L2StatusWriter::Changes l2_statuses(
+        const speaker_plan::ObservedL2Statuses& observed
+    ) const;
     void record(const speaker_plan::Event& event);
     void tell_meta();
     void follow_peers();
@@ -86,12 +92,19 @@ private:
     void on_sight(const WireSide::SightRef& sight);
     void on_conflict(const l2::Conflict& conflict);
     void end(const Error& error);
+    void record_peer(const std::string& peer, bool warning, std::string reason, std::string text);
+    [[nodiscard]] awaitable<bool> forwarding_kept();
+    void open_bgp(bool forwarding_kept);
+    [[nodiscard]] bool told_to_drain() const;
     [[nodiscard]] bool drains() const;
     [[nodiscard]] NodeMeta own_meta() const;
     [[nodiscard]] bool answers_ping() const;
     [[nodiscard]] proxy::Context proxy_context() const;
     [[nodiscard]] speaker_plan::Snapshot snapshot() const;
     [[nodiscard]] WireSide::Callbacks wire_callbacks();
+    [[nodiscard]] BgpSide::Options bgp_options() const;
+    [[nodiscard]] BgpSide::Wire bgp_wire();
+    [[nodiscard]] BgpSide::Telling bgp_telling();
     [[nodiscard]] Result<WireConfig> wire_config();
     void on_task_end(const std::string& name, const std::exception_ptr& error);
 
@@ -112,8 +125,10 @@ private:
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     proxy::Planner proxy_planner_;
     std::unique_ptr<WireSide> wire_;
+    BgpSide bgp_;
     Watches watches_;
-    L2StatusWriter statuses_;
+    speaker_plan::StatusScope status_scope_;
+    L2StatusWriter l2_statuses_;
 
     config::LastGood config_;
     gossip_wire::KeyRing keys_;

@@ -80,9 +80,10 @@ void Speaker::met() {
 // Told to leave, by SIGTERM or by hand; or the kernel takes nothing any more, for so long that the
 // audit has failed too.
 bool Speaker::drains() const {
-    if (leaving_) {
-        return true;
-    }
+    return leaving_ || told_to_drain();
+}
+
+bool Speaker::told_to_drain() const {
     if (failing_since_ && std::chrono::steady_clock::now() - *failing_since_ > kAuditInterval) {
         return true;
     }

@@ -1,12 +1,23 @@
 #include "speaker/app/watches.hpp"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace steelyard::speaker {
 namespace {
 
 using kube::Collection;
 using kube::Resource;
+
+template <class T>
+std::vector<T> copies(const kube::Informer<T>& informer) {
+    std::vector<T> out;
+    for (const auto& [key, object] : informer.store().objects()) {
+        out.push_back(*object);
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -81,7 +92,52 @@ Watches::Watches(
           Collection(Resource<kube::L2Advertisement>::kType, ns),
           callbacks_for<kube::L2Advertisement>({}),
           seed + 5
+      ),
+      bgp_peers_(
+          api,
+          Collection(Resource<kube::BgpPeer>::kType, ns),
+          callbacks_for<kube::BgpPeer>({}),
+          seed + 6
+      ),
+      bgp_advertisements_(
+          api,
+          Collection(Resource<kube::BgpAdvertisement>::kType, ns),
+          callbacks_for<kube::BgpAdvertisement>({}),
+          seed + 7
+      ),
+      communities_(
+          api,
+          Collection(Resource<kube::Community>::kType, ns),
+          callbacks_for<kube::Community>({}),
+          seed + 8
+      ),
+      bfd_profiles_(
+          api,
+          Collection(Resource<kube::BfdProfile>::kType, ns),
+          callbacks_for<kube::BfdProfile>({}),
+          seed + 9
+      ),
+      secrets_(
+          api,
+          Collection(
+              Resource<kube::Secret>::kType, ns, "", "type=" + std::string(kube::kBasicAuth)
+          ),
+          secret_callbacks(),
+          seed + 10
       ) {}
+
+// An installation whose role allows no Secrets goes on without: only sessions that need one suffer.
+kube::Informer<kube::Secret>::Callbacks Watches::secret_callbacks() {
+    auto callbacks = callbacks_for<kube::Secret>({});
+    callbacks.on_error = [this, next = callbacks.on_error](const Error* error) {
+        next(error);
+        const bool refused = error != nullptr && is(*error, Errc::Unauthorized);
+        if (std::exchange(secrets_refused_, refused) != refused) {
+            callbacks_.on_any();
+        }
+    };
+    return callbacks;
+}
 
 void Watches::spawn(rt::TaskGroup& tasks) {
     tasks.spawn("watch services", services_.run());
@@ -90,11 +146,32 @@ void Watches::spawn(rt::TaskGroup& tasks) {
     tasks.spawn("watch speaker pods", pods_.run());
     tasks.spawn("watch ipaddresspools", pools_.run());
     tasks.spawn("watch l2advertisements", advertisements_.run());
+    tasks.spawn("watch bgppeers", bgp_peers_.run());
+    tasks.spawn("watch bgpadvertisements", bgp_advertisements_.run());
+    tasks.spawn("watch communities", communities_.run());
+    tasks.spawn("watch bfdprofiles", bfd_profiles_.run());
+    tasks.spawn("watch secrets", secrets_.run());
 }
 
 bool Watches::synced() const {
     return services_.synced() && slices_.synced() && nodes_.synced() && pods_.synced() &&
-           pools_.synced() && advertisements_.synced();
+           pools_.synced() && advertisements_.synced() && bgp_peers_.synced() &&
+           bgp_advertisements_.synced() && communities_.synced() && bfd_profiles_.synced() &&
+           (secrets_.synced() || secrets_refused_);
+}
+
+config::Objects Watches::config_objects() const {
+    config::Objects objects;
+    objects.pools = copies(pools_);
+    objects.l2_advertisements = copies(advertisements_);
+    objects.bgp_peers = copies(bgp_peers_);
+    objects.bgp_advertisements = copies(bgp_advertisements_);
+    objects.communities = copies(communities_);
+    objects.bfd_profiles = copies(bfd_profiles_);
+    if (secrets_.synced()) {
+        objects.secrets = copies(secrets_);
+    }
+    return objects;
 }
 
 }  // namespace steelyard::speaker

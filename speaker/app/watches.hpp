@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/config/config.hpp"
 #include "common/kube/client/informer.hpp"
 #include "common/log/log.hpp"
 #include "common/rt/task_group.hpp"
@@ -40,12 +41,17 @@ public:
     [[nodiscard]] const auto& pods() const { return pods_.store().objects(); }
     [[nodiscard]] const auto& pools() const { return pools_.store().objects(); }
     [[nodiscard]] const auto& advertisements() const { return advertisements_.store().objects(); }
+    [[nodiscard]] const auto& bgp_peers() const { return bgp_peers_.store().objects(); }
+    // All metallb.io objects, and the passwords they name when those may be read.
+    [[nodiscard]] config::Objects config_objects() const;
 
 private:
     template <class T>
     typename kube::Informer<T>::Callbacks callbacks_for(
         std::function<void(const kube::Change<T>&)> on_change
     );
+
+    kube::Informer<kube::Secret>::Callbacks secret_callbacks();
 
     const log::Logger& log_;
     Callbacks callbacks_;
@@ -55,6 +61,12 @@ private:
     kube::Informer<kube::Pod> pods_;
     kube::Informer<kube::IpAddressPool> pools_;
     kube::Informer<kube::L2Advertisement> advertisements_;
+    kube::Informer<kube::BgpPeer> bgp_peers_;
+    kube::Informer<kube::BgpAdvertisement> bgp_advertisements_;
+    kube::Informer<kube::Community> communities_;
+    kube::Informer<kube::BfdProfile> bfd_profiles_;
+    bool secrets_refused_ = false;
+    kube::Informer<kube::Secret> secrets_;
 };
 
 }  // namespace steelyard::speaker

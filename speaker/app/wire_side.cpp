@@ -25,7 +25,7 @@ Result<std::unique_ptr<WireSide>> WireSide::start(
             }
         }
     }
-    thread->start();
+    thread->start(config.realtime);
     return std::unique_ptr<WireSide>(new WireSide(std::move(thread)));
 }
 
@@ -38,7 +38,7 @@ void WireSide::set_peers(std::vector<net::Endpoint> peers) {
 
 void WireSide::set_interfaces(std::vector<net::Interface> interfaces) {
     thread_->post([interfaces = std::move(interfaces)](Thread& self) {
-        self.packets().set_interfaces(interfaces);
+        self.set_interfaces(interfaces);
     });
 }
 
@@ -54,6 +54,38 @@ void WireSide::set_meta(NodeMeta meta) {
 
 void WireSide::set_keys(gossip_wire::KeyRing keys) {
     thread_->post([keys = std::move(keys)](Thread& self) { self.set_keys(keys); });
+}
+
+void WireSide::open_bgp(io::BgpDriver::Options options) {
+    thread_->post([options](Thread& self) { self.open_bgp(options); });
+}
+
+void WireSide::set_bgp_peers(BgpPeers peers) {
+    thread_->post([peers = std::move(peers)](Thread& self) mutable {
+        if (WireBgp* bgp = self.bgp()) {
+            bgp->set_peers(std::move(peers));
+        }
+    });
+}
+
+void WireSide::apply_routes(bgp_rib::Changes changes, std::uint64_t sequence) {
+    thread_->post([changes = std::move(changes), sequence](Thread& self) {
+        if (WireBgp* bgp = self.bgp()) {
+            bgp->apply(changes, sequence);
+        }
+    });
+}
+
+void WireSide::set_bgp_draining(bool draining) {
+    thread_->post([draining](Thread& self) {
+        if (WireBgp* bgp = self.bgp()) {
+            bgp->set_draining(draining);
+        }
+    });
+}
+
+void WireSide::leave_bgp(io::StopMode mode, std::string text) {
+    thread_->post([mode, text = std::move(text)](Thread& self) { self.leave_bgp(mode, text); });
 }
 
 awaitable<WireCounters> WireSide::counters() {

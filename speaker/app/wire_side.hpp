@@ -4,6 +4,7 @@
 #include "common/base/time.hpp"
 #include "common/net/interface.hpp"
 #include "common/rt/asio.hpp"
+#include "speaker/app/bgp/wire_bgp.hpp"
 #include "speaker/app/node_meta/node_meta.hpp"
 #include "speaker/gossip/config.hpp"
 #include "speaker/gossip/counters.hpp"
@@ -23,10 +24,10 @@
 #include <unordered_map>
 #include <vector>
 
-// The wire thread: gossip, the watch ring and layer 2, on an io_context and a thread of their own,
-// so that nothing the control thread does can delay a heartbeat or an ARP reply. The control thread
-// holds this handle; every call posts an immutable value and returns at once, every callback is
-// posted back to the control executor. stop() must be awaited before the handle dies.
+// The wire thread: gossip, the watch ring, layer 2, BGP and BFD, on an io_context and a thread of
+// their own, so that nothing the control thread does can delay a heartbeat or an ARP reply. The
+// control thread holds this handle; every call posts an immutable value and returns at once, every
+// callback is posted back to the control executor. stop() must be awaited before the handle dies.
 namespace steelyard::speaker {
 
 struct WireRing {
@@ -40,6 +41,7 @@ struct WireConfig {
     std::optional<WireRing> ring;          // beside gossip, at its address and with its keys
     l2::AnnouncerOptions announcer;
     std::uint64_t seed = 0;
+    bool realtime = false;  // the thread goes before all ordinary ones
 };
 
 // Everyone as this node sees them; a value the control thread keeps.
@@ -55,6 +57,7 @@ struct WireCounters {
     std::optional<gossip::Counters> gossip;
     int health_score = 0;  // of gossip (Lifeguard); 0 is best
     std::optional<ring::Counters> ring;
+    std::optional<BgpCounters> bgp;
 };
 
 class WireSide {
@@ -70,6 +73,8 @@ public:
         // a node that joins hears heartbeats before it knows who sends them.
         std::function<void(const Error&)> on_refused;
         std::function<void(const Error&)> on_failed;  // it cannot go on: end the process
+        std::function<void(const std::shared_ptr<const io::BgpStatus>&)> on_bgp;
+        std::function<void(io::BgpDriver::Level, const std::string&)> on_bgp_log;
     };
 
     // Binds the ports and starts the thread.
@@ -87,6 +92,13 @@ public:
     // What this node says of itself; where its ring is, is added here. A Sight with it follows.
     void set_meta(NodeMeta meta);
     void set_keys(gossip_wire::KeyRing keys);
+    // Starts to speak BGP; the calls below have no effect before. Once.
+    void open_bgp(io::BgpDriver::Options options);
+    void set_bgp_peers(BgpPeers peers);
+    void apply_routes(bgp_rib::Changes changes, std::uint64_t sequence);
+    void set_bgp_draining(bool draining);
+    // Begins to end the BGP sessions; stop() waits until that is done.
+    void leave_bgp(io::StopMode mode, std::string text);
     [[nodiscard]] awaitable<WireCounters> counters();
     // Addresses in Role::Yield that are still answered for, once all that was posted is done.
     [[nodiscard]] awaitable<std::size_t> yielding();

@@ -90,7 +90,7 @@ Result<> WireSide::Thread::open_ring(
     return gossip_->update_meta(encode_meta());
 }
 
-void WireSide::Thread::start() {
+void WireSide::Thread::start(bool realtime) {
     io_l2::PacketDriverOptions options;
     options.announcer = announcer_;
     packets_.emplace(ioc_.get_executor(), options, rng_, packet_callbacks());
@@ -100,7 +100,53 @@ void WireSide::Thread::start() {
     if (ring_) {
         ring_->start();
     }
-    thread_ = std::thread([this] { ioc_.run(); });
+    thread_ = std::thread([this, realtime] {
+        if (realtime) {
+            if (const auto raised = io::set_realtime_priority(); !raised) {
+                report(raised.error());
+            }
+        }
+        ioc_.run();
+    });
+}
+
+void WireSide::Thread::open_bgp(io::BgpDriver::Options options) {
+    SY_CHECK(bgp_ == nullptr, "BGP is opened once");
+    options.seed = rng_.next();
+    WireBgp::Handlers handlers;
+    handlers.on_status = [this](const std::shared_ptr<const io::BgpStatus>& status) {
+        asio::post(control_, [callbacks = callbacks_, status] { callbacks->on_bgp(status); });
+    };
+    handlers.on_log = [this](io::BgpDriver::Level level, const std::string& line) {
+        asio::post(control_, [callbacks = callbacks_, level, line] {
+            callbacks->on_bgp_log(level, line);
+        });
+    };
+    handlers.on_failed = [this](const std::string& why) {
+        fail(make_error(Errc::Internal, "BGP: " + why));
+    };
+    bgp_ = std::make_unique<WireBgp>(ioc_.get_executor(), options, std::move(handlers));
+    bgp_->start();
+}
+
+void WireSide::Thread::set_interfaces(const std::vector<net::Interface>& interfaces) {
+    packets_->set_interfaces(interfaces);
+    if (WireBgp* bgp = this->bgp()) {
+        bgp->set_interfaces(interfaces);
+    }
+}
+
+void WireSide::Thread::leave_bgp(io::StopMode mode, std::string text) {
+    if (WireBgp* bgp = this->bgp(); bgp != nullptr) {
+        leaving_bgp_ = true;
+        tasks_.spawn("leave BGP", end_bgp(mode, std::move(text)));
+    }
+}
+
+awaitable<void> WireSide::Thread::end_bgp(io::StopMode mode, std::string text) {
+    co_await bgp_->stop(mode, std::move(text));
+    bgp_.reset();
+    left_bgp_.notify();
 }
 
 wire::Bytes WireSide::Thread::encode_meta() const {
@@ -212,6 +258,9 @@ WireCounters WireSide::Thread::counters() const {
     if (ring_) {
         counters.ring = ring_->counters();
     }
+    if (bgp_) {
+        counters.bgp = bgp_->counters();
+    }
     return counters;
 }
 
@@ -278,6 +327,10 @@ awaitable<void> WireSide::Thread::shut_down(
         ring_->leave();
     }
     co_await packets_->stop();
+    leave_bgp(io::StopMode::Shutdown, "");  // unless that was begun before
+    while (bgp_) {
+        co_await left_bgp_.wait();
+    }
     if (ring_) {
         co_await ring_->stop();
     }

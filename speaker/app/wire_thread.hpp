@@ -14,10 +14,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 // What runs behind a WireSide. Everything below start() happens on the wire thread; `control_` and
 // `callbacks_` are only posted to. Callbacks are shared with what is still queued on the control
@@ -40,7 +42,7 @@ public:
     // After open_gossip().
     Result<> open_ring(const WireRing& config, std::string name, gossip_wire::KeyRing keys);
     // Nothing may fail from here on: what has tasks cannot be destroyed before stop().
-    void start();
+    void start(bool realtime);
 
     // From the control thread.
     template <class Step>
@@ -56,6 +58,11 @@ public:
     void set_peers(const std::vector<net::Endpoint>& peers);
     void set_meta(NodeMeta meta);
     void set_keys(const gossip_wire::KeyRing& keys);
+    void set_interfaces(const std::vector<net::Interface>& interfaces);
+    void open_bgp(io::BgpDriver::Options options);
+    void leave_bgp(io::StopMode mode, std::string text);
+    // Null before open_bgp(), and once leaving has begun.
+    [[nodiscard]] WireBgp* bgp() { return leaving_bgp_ ? nullptr : bgp_.get(); }
     [[nodiscard]] WireCounters counters() const;
     [[nodiscard]] std::size_t yielding() const { return packets_->yielding(); }
     io_l2::PacketDriver& packets() { return *packets_; }
@@ -71,6 +78,7 @@ private:
     void fail(const Error& error);
     [[nodiscard]] wire::Bytes encode_meta() const;
     [[nodiscard]] io_l2::PacketDriverCallbacks packet_callbacks();
+    awaitable<void> end_bgp(io::StopMode mode, std::string text);
     awaitable<void> shut_down(Duration last_answers, std::shared_ptr<rt::Signal> stopped);
 
     asio::any_io_executor control_;
@@ -91,6 +99,9 @@ private:
     std::optional<io_l2::PacketDriver> packets_;  // set by start()
     std::unique_ptr<io::GossipDriver> gossip_;
     std::unique_ptr<io::RingDriver> ring_;
+    std::unique_ptr<WireBgp> bgp_;
+    bool leaving_bgp_ = false;
+    rt::Signal left_bgp_{ioc_.get_executor()};
     std::thread thread_;
 };
 

@@ -1,7 +1,9 @@
+#include "speaker/plan/l2_status.hpp"
+
 #include "common/kube/client/http_api.hpp"
 #include "e2e/apiserver/server/api_server.hpp"
 #include "e2e/apiserver/server/yaml.hpp"
-#include "speaker/app/l2_status_writer.hpp"
+#include "speaker/app/status/status_writer.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -37,8 +39,11 @@ protected:
         config.port = server_->port();
         config.tls = false;
         api_ = kube::HttpKubeApi::make(config).value();
+        const auto compare = [this](const speaker_plan::ObservedL2Statuses& observed) {
+            return changes(observed);
+        };
         writer_ = std::make_unique<L2StatusWriter>(
-            ioc_.get_executor(), *api_, log_, "n1", "metallb-system", 1
+            ioc_.get_executor(), *api_, log_, "metallb-system", "", compare, 1
         );
     }
     ~L2StatusTest() override {
@@ -87,6 +92,14 @@ protected:
         return out;
     }
 
+    L2StatusWriter::Changes changes(const speaker_plan::ObservedL2Statuses& observed) const {
+        if (!plan_) {
+            return {};
+        }
+        const auto desired = speaker_plan::desired_l2_statuses(scope_, *plan_, {});
+        return speaker_plan::diff_l2_statuses(scope_, *plan_, desired, observed);
+    }
+
     void announce(std::vector<std::string> services) {
         auto plan = std::make_shared<speaker_plan::Announcements>();
         unsigned host = 1;
@@ -98,7 +111,9 @@ protected:
             entry.mine = entry.announced_here = true;
             entry.interfaces = {interface_of_.contains(service) ? interface_of_[service] : "eth0"};
         }
-        writer_->set(std::move(plan), {}, kube::ServiceL2Status::Owner{"speaker-x", "uid-x"});
+        plan_ = std::move(plan);
+        scope_.pod = kube::PodOwner{"speaker-x", "uid-x"};
+        writer_->wake();
     }
 
     bool until(const std::function<bool()>& condition) {
@@ -115,6 +130,8 @@ protected:
         return true;
     }
 
+    speaker_plan::StatusScope scope_{"n1", "metallb-system", std::nullopt};
+    std::shared_ptr<const speaker_plan::Announcements> plan_;
     int max_interface_name_ = 0;  // 0: as the definition has it
     std::map<std::string, std::string> interface_of_;
     asio::io_context ioc_{1};

@@ -1,4 +1,4 @@
-#include "speaker/app/l2_status_writer.hpp"
+#include "speaker/app/status/status_writer.hpp"
 
 #include "common/kube/model/encode.hpp"
 #include "common/rt/sleep.hpp"
@@ -17,7 +17,13 @@ constexpr Duration kGather = 100ms;  // between rounds, so that one write follow
 constexpr Duration kFirstRetry = 1s;
 constexpr Duration kLongestRetry = 30s;
 
-const kube::ResourceType kType = kube::Resource<kube::ServiceL2Status>::kType;
+template <class Status>
+constexpr const kube::ResourceType& kType = kube::Resource<Status>::kType;
+
+template <class Status>
+std::string kind() {
+    return std::string(kType<Status>.kind);
+}
 
 // Gone already, or made by our last try whose answer was lost: the watch tells what is there.
 bool settled_elsewhere(const Error& error) {
@@ -35,28 +41,32 @@ bool ends_round(const Result<>& done, Result<>& outcome) {
 
 }  // namespace
 
-L2StatusWriter::L2StatusWriter(
+template <class Status>
+StatusWriter<Status>::StatusWriter(
     const asio::any_io_executor& executor,
     kube::KubeApi& api,
     const log::Logger& log,
-    std::string node_name,
     std::string ns,
+    std::string label_selector,
+    Compare compare,
     std::uint64_t seed
 )
     : api_(api),
       log_(log),
-      scope_{std::move(node_name), ns, std::nullopt},
+      compare_(std::move(compare)),
       wake_(executor),
       observed_(
           api,
-          kube::Collection(kType, std::move(ns)),
+          kube::Collection(kType<Status>, std::move(ns), std::move(label_selector)),
           {[this](const kube::Change<Status>&) { wake_.notify(); },
            [this] { wake_.notify(); },
            [this](const Error* error) {
                // Without the kind there is nothing to write; the rest works as ever.
                const std::string failure = error == nullptr ? "" : to_string(*error);
                if (!failure.empty() && failure != watch_failure_) {
-                   log_.warn("ServiceL2Status objects are not written", {{"error", failure}});
+                   log_.warn(
+                       "objects are not written", {{"kind", kind<Status>()}, {"error", failure}}
+                   );
                }
                watch_failure_ = failure;
            },
@@ -66,26 +76,16 @@ L2StatusWriter::L2StatusWriter(
           seed
       ) {}
 
-void L2StatusWriter::spawn(rt::TaskGroup& tasks) {
-    tasks.spawn("watch servicel2statuses", observed_.run());
-    tasks.spawn("write servicel2statuses", run());
+template <class Status>
+void StatusWriter<Status>::spawn(rt::TaskGroup& tasks) {
+    const std::string plural(kType<Status>.plural);
+    tasks.spawn("watch " + plural, observed_.run());
+    tasks.spawn("write " + plural, run());
 }
 
-void L2StatusWriter::set(
-    std::shared_ptr<const speaker_plan::Announcements> plan,
-    std::set<speaker_plan::Conflict> conflicts,
-    std::optional<kube::ServiceL2Status::Owner> pod
-) {
-    plan_ = std::move(plan);
-    conflicts_ = std::move(conflicts);
-    scope_.pod = std::move(pod);
-    wake_.notify();
-}
-
-speaker_plan::L2StatusChanges L2StatusWriter::changes() {
-    const auto desired = speaker_plan::desired_l2_statuses(scope_, *plan_, conflicts_);
-    auto todo =
-        speaker_plan::diff_l2_statuses(scope_, *plan_, desired, observed_.store().objects());
+template <class Status>
+typename StatusWriter<Status>::Changes StatusWriter<Status>::changes() {
+    Changes todo = compare_(observed_.store().objects());
     const Instant now = std::chrono::steady_clock::now();
     std::erase_if(todo.leftovers, [&](const auto& leftover) {
         return !pace_.admits(leftover, now);
@@ -93,11 +93,12 @@ speaker_plan::L2StatusChanges L2StatusWriter::changes() {
     return todo;
 }
 
-awaitable<void> L2StatusWriter::run() {
+template <class Status>
+awaitable<void> StatusWriter<Status>::run() {
     Duration retry = kFirstRetry;
     for (;;) {
         co_await wake_.wait();
-        if (!plan_ || !observed_.synced()) {
+        if (!observed_.synced()) {
             continue;
         }
         auto next = changes();
@@ -120,7 +121,8 @@ awaitable<void> L2StatusWriter::run() {
 
 // The first write that fails ends the round: what is left is compared afresh in the next. But an
 // object that the server refuses is passed over, or those after it would never be written.
-awaitable<Result<>> L2StatusWriter::apply(speaker_plan::L2StatusChanges changes) {
+template <class Status>
+awaitable<Result<>> StatusWriter<Status>::apply(Changes changes) {
     Result<> outcome;
     for (const kube::ObjectKey& key : changes.remove) {
         const auto done = co_await remove(key);
@@ -156,8 +158,9 @@ awaitable<Result<>> L2StatusWriter::apply(speaker_plan::L2StatusChanges changes)
     co_return outcome;
 }
 
-awaitable<Result<>> L2StatusWriter::remove(kube::ObjectKey key) {
-    const kube::ObjectRef ref(kType, std::move(key));
+template <class Status>
+awaitable<Result<>> StatusWriter<Status>::remove(kube::ObjectKey key) {
+    const kube::ObjectRef ref(kType<Status>, std::move(key));
     const auto removed = co_await api_.remove(ref, nullptr);
     if (!removed && !settled_elsewhere(removed.error())) {
         co_return removed.error();
@@ -166,9 +169,10 @@ awaitable<Result<>> L2StatusWriter::remove(kube::ObjectKey key) {
     co_return Result<>();
 }
 
-awaitable<Result<>> L2StatusWriter::create(Status status) {
+template <class Status>
+awaitable<Result<>> StatusWriter<Status>::create(Status status) {
     auto object = kube::encode_object(status);
-    const auto created = co_await api_.create(kType, std::move(object));
+    const auto created = co_await api_.create(kType<Status>, std::move(object));
     if (!created && !is(created.error(), Errc::Conflict)) {
         co_return created.error();
     }
@@ -177,10 +181,11 @@ awaitable<Result<>> L2StatusWriter::create(Status status) {
     co_return co_await patch(std::move(status), "status", std::move(content));
 }
 
-awaitable<Result<>> L2StatusWriter::patch(
+template <class Status>
+awaitable<Result<>> StatusWriter<Status>::patch(
     Status status, std::string subresource, nlohmann::json content
 ) {
-    const kube::ObjectRef ref(kType, status.meta.key, std::move(subresource));
+    const kube::ObjectRef ref(kType<Status>, status.meta.key, std::move(subresource));
     const auto patched = co_await api_.patch(ref, kube::PatchType::Merge, std::move(content));
     if (!patched && !settled_elsewhere(patched.error())) {
         co_return patched.error();
@@ -189,12 +194,19 @@ awaitable<Result<>> L2StatusWriter::patch(
     co_return Result<>();
 }
 
-void L2StatusWriter::note(const Result<>& outcome) {
+template <class Status>
+void StatusWriter<Status>::note(const Result<>& outcome) {
     const std::string failure = outcome ? "" : to_string(outcome.error());
     if (!failure.empty() && failure != last_failure_) {
-        log_.warn("ServiceL2Status not written; tried again", {{"error", failure}});
+        log_.warn(
+            "object not written; tried again", {{"kind", kind<Status>()}, {"error", failure}}
+        );
     }
     last_failure_ = failure;
 }
+
+template class StatusWriter<kube::ServiceL2Status>;
+template class StatusWriter<kube::ServiceBgpStatus>;
+template class StatusWriter<kube::BgpSessionState>;
 
 }  // namespace steelyard::speaker

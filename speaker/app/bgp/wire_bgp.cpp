@@ -1,0 +1,101 @@
+#include "speaker/app/bgp/wire_bgp.hpp"
+
+#include <utility>
+
+namespace steelyard::speaker {
+namespace {
+
+bgp::BfdState as_bgp_sees(bfd::State state) {
+    switch (state) {
+        case bfd::State::AdminDown:
+            return bgp::BfdState::AdminDown;
+        case bfd::State::Down:
+            return bgp::BfdState::Down;
+        case bfd::State::Init:
+            return bgp::BfdState::Init;
+        case bfd::State::Up:
+            return bgp::BfdState::Up;
+    }
+    return bgp::BfdState::None;
+}
+
+}  // namespace
+
+WireBgp::WireBgp(
+    const asio::any_io_executor& executor, io::BgpDriver::Options options, Handlers handlers
+)
+    : handlers_(std::move(handlers)),
+      bgp_(
+          executor,
+          options,
+          {[this](const auto& status) { handlers_.on_status(status); },
+           [this](const std::vector<io::BfdWanted>& wanted) {
+               wanted_ = wanted;
+               follow_bfd();
+           },
+           [this](io::BgpDriver::Level level, const std::string& line) {
+               handlers_.on_log(level, line);
+           },
+           [this](const std::string& why) {
+               handlers_.on_failed(why);
+           }}
+      ),
+      bfd_(
+          executor,
+          {},
+          {[this](const std::string& key, bfd::State state, bfd::Diagnostic, Instant) {
+               bgp_.on_bfd(key, as_bgp_sees(state));
+           },
+           [this](const std::string& line) {
+               handlers_.on_log(io::BgpDriver::Level::Warning, "BFD: " + line);
+           }}
+      ) {}
+
+void WireBgp::set_peers(BgpPeers peers) {
+    profiles_ = std::move(peers.profiles);
+    bgp_.set_peers(std::move(peers.peers));
+    follow_bfd();  // a profile may be all that changed
+}
+
+void WireBgp::set_interfaces(std::vector<net::Interface> interfaces) {
+    bgp_.set_interfaces(std::move(interfaces));
+}
+
+void WireBgp::apply(const bgp_rib::Changes& changes, std::uint64_t sequence) {
+    bgp_.apply(changes, sequence);
+}
+
+void WireBgp::set_draining(bool draining) {
+    bgp_.set_draining(draining);
+}
+
+void WireBgp::follow_bfd() {
+    std::vector<bfd::SessionConfig> sessions;
+    for (const io::BfdWanted& wanted : wanted_) {
+        const auto profile = profiles_.find(wanted.peer);
+        if (profile == profiles_.end()) {
+            continue;
+        }
+        bfd::SessionConfig session;
+        session.key = wanted.peer;
+        session.remote = wanted.remote;
+        session.local = wanted.local;
+        session.interface = wanted.interface;
+        session.vrf = wanted.vrf;
+        session.multihop = wanted.multihop;
+        session.profile = profile->second;
+        sessions.push_back(std::move(session));
+    }
+    bfd_.set_sessions(std::move(sessions));
+}
+
+BgpCounters WireBgp::counters() const {
+    return {bgp_.status(), bfd_.status(), bfd_.drops(), bgp_.unknown_callers()};
+}
+
+awaitable<void> WireBgp::stop(io::StopMode mode, std::string text) {
+    co_await bgp_.stop(mode, std::move(text));
+    co_await bfd_.stop();
+}
+
+}  // namespace steelyard::speaker

@@ -1,0 +1,101 @@
+#include "speaker/app/speaker.hpp"
+
+#include <chrono>
+#include <utility>
+
+// How the control thread and BGP are joined: what its plan is made from, and where its orders and
+// news go.
+namespace steelyard::speaker {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// A node that has been up for less has restarted, not just its speaker: nothing was forwarded.
+constexpr Duration kBooting = 120s;
+
+}  // namespace
+
+// Whether traffic for our routes went on being served while no speaker ran. Only then may peers
+// that keep our routes through a graceful restart go on using them (RFC 4724 4.1).
+awaitable<bool> Speaker::forwarding_kept() {
+    if (options_.proxy.mode == proxy::Mode::AnnounceOnly) {
+        co_return std::chrono::steady_clock::now().time_since_epoch() > kBooting;
+    }
+    const auto found = co_await dataplane_->audit();
+    co_return found.has_value() && !found->servable.empty();
+}
+
+void Speaker::open_bgp(bool forwarding_kept) {
+    io::BgpDriver::Options options;
+    options.listen_port = options_.bgp_listen_port;
+    options.restarting = forwarding_kept;
+    options.default_local_pref = options_.bgp_default_local_pref;
+    options.drain_wait = options_.bgp_drain_wait;
+    wire_->open_bgp(options);
+}
+
+BgpSide::Options Speaker::bgp_options() const {
+    BgpSide::Options options;
+    options.node_name = options_.node_name;
+    options.load_balancer_class = options_.load_balancer_class;
+    options.ignore_exclude_label = options_.ignore_exclude_label;
+    options.ns = options_.ns;
+    options.seed = seed_ + 32;
+    return options;
+}
+
+BgpSide::Wire Speaker::bgp_wire() {
+    BgpSide::Wire wire;
+    wire.set_peers = [this](BgpPeers peers) {
+        wire_->set_bgp_peers(std::move(peers));
+    };
+    wire.apply = [this](bgp_rib::Changes changes, std::uint64_t sequence) {
+        wire_->apply_routes(std::move(changes), sequence);
+    };
+    wire.set_draining = [this](bool draining) {
+        wire_->set_bgp_draining(draining);
+    };
+    return wire;
+}
+
+BgpSide::Telling Speaker::bgp_telling() {
+    BgpSide::Telling telling;
+    telling.service_event = [this](const speaker_plan::Event& event) {
+        record(event);
+    };
+    telling.peer_event = [this](const std::string& peer, bool warning, auto reason, auto text) {
+        record_peer(peer, warning, std::move(reason), std::move(text));
+    };
+    return telling;
+}
+
+void Speaker::record_peer(
+    const std::string& peer, bool warning, std::string reason, std::string text
+) {
+    const auto found = watches_.bgp_peers().find(kube::ObjectKey{options_.ns, peer});
+    if (found != watches_.bgp_peers().end()) {
+        const auto type = warning ? kube::EventType::Warning : kube::EventType::Normal;
+        events_.record(
+            kube::reference_to(*found->second), type, std::move(reason), std::move(text)
+        );
+    }
+}
+
+void Speaker::route() {
+    BgpSide::Facts facts;
+    facts.config = config_.current();
+    const auto node = watches_.nodes().find(kube::ObjectKey{"", options_.node_name});
+    if (node != watches_.nodes().end()) {
+        facts.node = node->second;
+    }
+    if (options_.proxy.mode != proxy::Mode::AnnounceOnly) {
+        facts.servable = servable_.value_or(std::set<net::IpAddress>());
+    }
+    facts.complete = ready_ && facts.config != nullptr;
+    // A speaker that leaves settles its sessions by itself (hand_over.cpp).
+    facts.draining = told_to_drain();
+    bgp_.plan(facts);
+}
+
+}  // namespace steelyard::speaker
