@@ -40,7 +40,7 @@ class CapabilityReader {
 public:
     [[nodiscard]] std::optional<Notification> read(std::span<const std::byte> parameter) {
         wire::Reader in(parameter);
-        while (in.remaining() > 0) {
+        while (in.ok() && in.remaining() > 0) {
             const std::uint8_t code = in.u8();
             const std::uint8_t length = in.u8();
             const auto value = in.bytes(length);
@@ -151,7 +151,7 @@ private:
 
     // RFC 7911 4: a direction other than 1 to 3 makes the entry as good as absent.
     void add_path(wire::Reader& in) {
-        while (in.remaining() > 0) {
+        while (in.ok() && in.remaining() > 0) {
             const std::uint16_t afi = in.u16();
             const auto family = unicast_family(afi, in.u8());
             const std::uint8_t direction = in.u8();
@@ -199,7 +199,7 @@ std::optional<Parameters> find_parameters(wire::Reader& in) {
 Decoded<Capabilities> read_parameters(const Parameters& parameters) {
     CapabilityReader capabilities;
     wire::Reader in(parameters.bytes);
-    while (in.remaining() > 0) {
+    while (in.ok() && in.remaining() > 0) {
         const std::uint8_t type = in.u8();
         const std::size_t length = parameters.extended ? in.u16() : in.u8();
         const auto value = in.bytes(length);

@@ -103,7 +103,7 @@ Checked check_origin(const RawAttribute& attribute) {
 // confederation, so its segments are errors too (RFC 5065 5).
 std::string path_fault(std::span<const std::byte> value, bool as4) {
     wire::Reader in(value);
-    while (in.remaining() > 0) {
+    while (in.ok() && in.remaining() > 0) {
         const std::uint8_t type = in.u8();
         const std::uint8_t count = in.u8();
         if (!in.ok()) {

@@ -100,7 +100,7 @@ std::optional<std::uint32_t> count_prefixes(std::span<const std::byte> field, ne
     const unsigned longest = family == net::Family::V4 ? 32 : 128;
     std::uint32_t count = 0;
     wire::Reader in(field);
-    while (in.remaining() > 0) {
+    while (in.ok() && in.remaining() > 0) {
         const unsigned length = in.u8();
         if (length > longest) {
             return std::nullopt;
