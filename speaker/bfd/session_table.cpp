@@ -61,7 +61,7 @@ void SessionTable::open(Wanted wanted, Instant now, Actions& out) {
     Session session(id, wanted.config.profile, can_echo(wanted.config), rng_.next(), now);
     deadlines_.set(id, session.next_deadline());
     slots_.emplace(id, Slot{std::move(wanted.config), std::move(wanted.keys), std::move(session)});
-    out.push_back(Opened{id});
+    out.emplace_back(Opened{id});  // push_back: false alarms of GCC 12 at -O2
 }
 
 // A key that joins an existing session learns where it stands.
@@ -85,7 +85,7 @@ void SessionTable::close(SessionId id, Slot& slot, Instant now, Actions& out) {
         Action again = out.back();
         out.push_back(std::move(again));
     }
-    out.push_back(Closed{id});
+    out.emplace_back(Closed{id});
     demultiplexer_.remove(id);
     deadlines_.remove(id);
 }
