@@ -135,7 +135,12 @@ void BgpSide::follow_peers() {
     if (!router_id_) {
         router_id_ = default_router_id(*node_);
     }
-    BgpPeers peers = wire_peers(planner_.active_peers(), *config_, *router_id_);
+    // Not the planner's, which lags until routes may be planned: sessions open before.
+    speaker_plan::Snapshot here;
+    here.node_name = options_.node_name;
+    here.config = config_;
+    here.nodes.emplace(node_->meta.key, node_);
+    BgpPeers peers = wire_peers(speaker_plan::active_peers(here), *config_, *router_id_);
     if (peers != peers_) {
         peers_ = peers;
         wire_.set_peers(std::move(peers));
