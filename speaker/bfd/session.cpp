@@ -199,6 +199,7 @@ void Session::on_deadline(Instant now, Actions& out) {
             settle(now, out);  // the peer, should it hear us, learns it by its discriminator
         }
         lose_peer();
+        adjust_transmission();
     }
     if (now >= transmit_at_) {
         sent_at_ = now;
