@@ -53,7 +53,8 @@ public:
     // all peers, later ones too, or for one. Either suffices.
     void set_graceful_shutdown(bool on);
     void set_graceful_shutdown(PeerId peer, bool on);
-    // Withdraws what was announced and announces nothing more until `resume`. As above.
+    // Withdraws what was announced and announces nothing more until `resume`. For all peers or for
+    // one; resume() takes back both.
     void withdraw_all();
     void withdraw_all(PeerId peer);
     void resume();

@@ -1,95 +1,16 @@
-#include "speaker/bgp/rib/rib_out.hpp"
-
 #include "common/base/rng.hpp"
-#include "speaker/bgp/rib/listener_testing.hpp"
+#include "speaker/bgp/rib/lab_testing.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <memory>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace steelyard::bgp_rib {
 namespace {
-
-constexpr std::size_t kPerMessage = 810;  // /32s that share one AS and a next hop
-
-SessionView session_of(std::string peer = "tor") {
-    SessionView session;
-    session.peer = std::move(peer);
-    session.local_asn = 64'512;
-    session.v4 = true;
-    session.next_hop_v4 = net::IpAddress::v4(0xc0000201U);
-    return session;
-}
-
-net::Prefix v4(std::uint32_t number) {
-    return {net::IpAddress::v4(0x0a000000U + number), 32};
-}
-
-net::Prefix v6(std::uint64_t number) {
-    return {net::IpAddress::parse("2001:db8::").value().plus(number), 128};
-}
-
-Attributes with_med(std::uint32_t med) {
-    Attributes out;
-    out.med = med;
-    return out;
-}
-
-Changes announce(const net::Prefix& prefix, const Attributes& attributes = {}) {
-    return {{{prefix, {{{}, attributes}}}}, {}};
-}
-
-Changes announce_many(std::uint32_t count, std::uint32_t sets = 1) {
-    Changes out;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        out.upsert.push_back({v4(i), {{{}, sets == 1 ? Attributes{} : with_med(i % sets)}}});
-    }
-    return out;
-}
-
-// A RibOut with listening peers.
-struct Lab {
-    Lab() { rib.release(); }
-
-    std::size_t add(const SessionView& session) {
-        ids.push_back(rib.add_peer(session));
-        listeners.emplace_back(session);
-        return ids.size() - 1;
-    }
-    // Bytes written.
-    std::size_t write(std::size_t peer, std::size_t limit = 1U << 20U) {
-        wire::Writer out;
-        const std::size_t written = rib.write(ids[peer], out, limit);
-        listeners[peer].read(out.view());
-        return written;
-    }
-    void drain(std::size_t peer, std::size_t limit = 1U << 20U) {
-        while (rib.pending(ids[peer])) {
-            write(peer, limit);
-        }
-    }
-    // As drain, unread, which is quicker: the messages only.
-    std::size_t count_messages(std::size_t peer, std::size_t limit = 1U << 20U) {
-        std::size_t messages = 0;
-        while (rib.pending(ids[peer])) {
-            wire::Writer out;
-            rib.write(ids[peer], out, limit);
-            messages += bgp_wire::split_messages(out.view()).size();
-        }
-        return messages;
-    }
-
-    RibOut rib;
-    std::vector<PeerId> ids;
-    std::vector<Listener> listeners;
-};
-
-std::size_t ceil_divide(std::size_t value, std::size_t by) {
-    return (value + by - 1) / by;
-}
 
 TEST(RibOutTest, NothingGoesOutWhileHeldNotEvenEndOfRib) {
     RibOut rib;
@@ -135,73 +56,6 @@ TEST(RibOutTest, EndOfRibIsSentForAFamilyThatHasNoNextHop) {
     EXPECT_EQ(lab.rib.synced(lab.ids[0]), 1U);
 }
 
-TEST(RibOutTest, AMessageCarriesAsManyPrefixesAsFit) {
-    for (const std::uint32_t count : {1U, 809U, 810U, 811U, 1620U, 10'000U}) {
-        Lab lab;
-        lab.rib.apply(announce_many(count), 1);
-        lab.add(session_of());
-
-        lab.drain(0, 1);
-
-        EXPECT_EQ(lab.listeners[0].updates, ceil_divide(count, kPerMessage)) << count;
-        EXPECT_EQ(lab.listeners[0].table.size(), count);
-    }
-}
-
-TEST(RibOutTest, OnlyTheLastMessageOfASetIsNotFullWhateverTheLimit) {
-    for (const std::uint32_t sets : {2U, 7U, 100U}) {
-        for (const std::size_t limit : {1U, 5000U, 1'000'000U}) {
-            Lab lab;
-            lab.rib.apply(announce_many(10'000, sets), 1);
-            lab.add(session_of());
-
-            lab.drain(0, limit);
-
-            EXPECT_LE(lab.listeners[0].updates, ceil_divide(10'000, kPerMessage) + sets)
-                << sets << " sets, limit " << limit;
-        }
-    }
-}
-
-TEST(RibOutTest, WithdrawalsArePackedAndSplitToo) {
-    Lab lab;
-    lab.rib.apply(announce_many(10'000), 1);
-    lab.add(session_of());
-    lab.drain(0);
-    const std::size_t before = lab.listeners[0].updates;
-    Changes gone;
-    for (std::uint32_t i = 0; i < 10'000; ++i) {
-        gone.remove.push_back(v4(i));
-    }
-
-    lab.rib.apply(gone, 2);
-    lab.drain(0);
-
-    EXPECT_EQ(lab.listeners[0].updates - before, ceil_divide(10'000, (4096 - 23) / 5));
-    EXPECT_TRUE(lab.listeners[0].table.empty());
-    EXPECT_EQ(lab.rib.figures().tombstones, 0U);
-}
-
-TEST(RibOutTest, Ipv6AndExtendedMessagesFillToTheirSize) {
-    Lab lab;
-    SessionView session = session_of();
-    session.v6 = true;
-    session.next_hop_v6 = net::IpAddress::parse("2001:db8::ff").value();
-    session.max_message = bgp_wire::kMaxExtendedMessage;
-    Changes changes = announce_many(26'000);
-    for (std::uint64_t i = 0; i < 3800; ++i) {
-        changes.upsert.push_back({v6(i), {{{}, {}}}});
-    }
-    lab.rib.apply(changes, 1);
-    lab.add(session);
-
-    lab.drain(0);
-
-    EXPECT_EQ(lab.listeners[0].updates, 2U + 1U);
-    EXPECT_EQ(lab.rib.prefixes(lab.ids[0], net::Family::V4), 26'000U);
-    EXPECT_EQ(lab.rib.prefixes(lab.ids[0], net::Family::V6), 3800U);
-}
-
 TEST(RibOutTest, Ipv4OverIpv6NextHopsIsAnnouncedAndWithdrawn) {
     Lab lab;
     SessionView session = session_of();
@@ -218,22 +72,6 @@ TEST(RibOutTest, Ipv4OverIpv6NextHopsIsAnnouncedAndWithdrawn) {
     lab.drain(0);
 
     EXPECT_TRUE(lab.listeners[0].table.empty());
-}
-
-TEST(RibOutTest, AThousandChangesMeanwhileAreTwoMessages) {
-    Lab lab;
-    lab.rib.apply(announce_many(100'000), 1);
-    lab.add(session_of());
-    lab.drain(0);
-    const std::size_t before = lab.listeners[0].updates;
-
-    for (std::uint32_t i = 0; i < 1000; ++i) {
-        lab.rib.apply(announce(v4(i * 97), with_med(1)), 2 + i);
-    }
-    lab.drain(0);
-
-    EXPECT_EQ(lab.listeners[0].updates - before, 2U);
-    EXPECT_EQ(lab.rib.synced(lab.ids[0]), 1001U);
 }
 
 TEST(RibOutTest, AChangeTakenBackBeforeItWasToldIsNoMessage) {
@@ -471,67 +309,6 @@ TEST(RibOutTest, AttributesThatFillAMessageAreNotSentAndWhatWasIsWithdrawn) {
     lab.rib.apply(announce(v4(2)), 4);
     lab.drain(0);
     EXPECT_EQ(lab.listeners[0].table.size(), 1U);
-}
-
-TEST(RibOutTest, MoreThanSixtyFourPeersLagEachForItself) {
-    Lab lab;
-    lab.rib.apply(announce_many(5), 1);
-    for (std::size_t peer = 0; peer < 130; ++peer) {
-        lab.add(session_of(std::to_string(peer)));
-        lab.drain(peer);
-    }
-
-    lab.rib.apply(announce(v4(0), with_med(1)), 2);
-    lab.rib.apply({{}, {v4(1)}}, 3);
-    for (std::size_t peer = 0; peer < 130; peer += 2) {
-        lab.drain(peer);
-    }
-    lab.rib.apply(announce(v4(0), with_med(2)), 4);
-
-    for (std::size_t peer = 0; peer < 130; ++peer) {
-        lab.drain(peer);
-        EXPECT_EQ(lab.listeners[peer].table.size(), 4U);
-        EXPECT_EQ(lab.listeners[peer].announcements, peer % 2 == 0 ? 7U : 6U);
-    }
-    EXPECT_EQ(lab.rib.figures().tombstones, 0U);
-}
-
-TEST(RibOutTest, AHundredThousandRoutesReachEightPeersInTheFewestMessages) {
-    Lab lab;
-    lab.rib.apply(announce_many(100'000), 1);
-    for (std::size_t peer = 0; peer < 8; ++peer) {
-        lab.add(session_of(std::to_string(peer)));
-
-        EXPECT_EQ(lab.count_messages(peer, std::size_t{1} << (8 + peer)), 124U + 1U);
-        EXPECT_EQ(lab.rib.prefixes(lab.ids[peer]), 100'000U);
-    }
-}
-
-TEST(RibOutTest, APeerCostsABitARouteAndALaggingOneLittleMore) {
-    Lab lab;
-    lab.rib.apply(announce_many(100'000), 1);
-    const auto alone = lab.rib.figures();
-    for (std::size_t peer = 0; peer < 8; ++peer) {
-        lab.add(session_of(std::to_string(peer)));
-        (void)lab.count_messages(peer);
-    }
-    const auto synced = lab.rib.figures();
-    EXPECT_EQ(synced.shared_bytes, alone.shared_bytes);
-    EXPECT_LT(synced.peer_bytes, 8U * (100'000 / 8 + 512));
-    EXPECT_LT(synced.shared_bytes, 49U * 100'000);
-
-    Changes all = announce_many(100'000);
-    for (Route& route : all.upsert) {
-        route.paths.front().attributes.med = 1;
-    }
-    lab.rib.apply(all, 2);
-    EXPECT_LT(lab.rib.figures().shared_bytes - synced.shared_bytes, 100'000U * 34);
-    for (std::size_t peer = 0; peer < 8; ++peer) {
-        (void)lab.count_messages(peer);
-    }
-
-    EXPECT_LT(lab.rib.figures().shared_bytes, synced.shared_bytes + 1024);
-    EXPECT_EQ(lab.rib.figures().attribute_sets, 1U);
 }
 
 }  // namespace
