@@ -250,9 +250,12 @@ void BgpDriver::Impl::set_listeners() {
         const bgp::PeerConfig& config = peer->core.config();
         const auto remote = peer->core.remote();
         const auto family = config.address ? config.address->family() : net::Family::V6;
-        Listeners::Passwords& passwords = wanted[{config.vrf, family}];
+        const auto [place, first] = wanted.try_emplace({config.vrf, family});
+        Listeners::Rules& rules = place->second;
+        const std::uint8_t minimum = ttl_plan(config).minimum.value_or(0);
+        rules.minimum_ttl = first ? minimum : std::min(rules.minimum_ttl, minimum);
         if (remote && !config.password.empty()) {
-            passwords.emplace(remote->address, config.password);
+            rules.passwords.emplace(remote->address, config.password);
         }
     }
     if (wanted != listening_ || listeners_.port() == 0) {

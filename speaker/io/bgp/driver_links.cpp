@@ -275,7 +275,6 @@ std::vector<std::string> BgpDriver::Impl::called(
     const Listeners::Caller& caller, const net::Endpoint& local
 ) const {
     const net::IpAddress address = from_asio(caller.remote).address;
-    const auto keys = listening_.find({caller.vrf, address.family()});
     const unsigned scope =
         caller.remote.address().is_v6() ? caller.remote.address().to_v6().scope_id() : 0;
     std::vector<std::string> open;
@@ -294,8 +293,10 @@ std::vector<std::string> BgpDriver::Impl::called(
         }
         // The kernel checked the signature by one key for the address: it must be this peer's.
         if (!config.password.empty()) {
-            const bool keyed = keys != listening_.end() && keys->second.contains(address) &&
-                               keys->second.at(address) == config.password;
+            const auto rules = listening_.find({caller.vrf, address.family()});
+            const bool keyed = rules != listening_.end() &&
+                               rules->second.passwords.contains(address) &&
+                               rules->second.passwords.at(address) == config.password;
             if (!keyed) {
                 continue;
             }

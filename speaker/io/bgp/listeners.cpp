@@ -44,7 +44,7 @@ void Listeners::set(Wanted wanted, Instant now) {
     }
     open_missing(now);
     for (const auto& [key, listener] : open_) {
-        set_passwords(*listener, wanted_.at(key));
+        set_rules(key, *listener, wanted_.at(key));
     }
 }
 
@@ -56,7 +56,7 @@ void Listeners::on_deadline(Instant now) {
 
 void Listeners::open_missing(Instant now) {
     retry_at_ = Instant::max();
-    for (const auto& [key, passwords] : wanted_) {
+    for (const auto& [key, rules] : wanted_) {
         if (closed_ || open_.contains(key)) {
             continue;
         }
@@ -77,7 +77,7 @@ void Listeners::open_missing(Instant now) {
         if (trouble_.erase(key) > 0) {
             handlers_.on_news("BGP listens on " + place(key, port_));
         }
-        set_passwords(**opened, passwords);
+        set_rules(key, **opened, rules);
         open_.emplace(key, *opened);
         tasks_.spawn("bgp listener", accept_loop(key, *opened));
     }
@@ -107,23 +107,29 @@ Result<Listeners::ListenerPtr> Listeners::open(const Key& key) {
 }
 
 // A connection under way keeps the key it was made with.
-void Listeners::set_passwords(Listener& listener, const Passwords& passwords) {
+void Listeners::set_rules(const Key& key, Listener& listener, const Rules& rules) {
     const int fd = listener.acceptor.native_handle();
-    for (const auto& [address, password] : listener.passwords) {
+    const Passwords& passwords = rules.passwords;
+    for (const auto& [address, password] : listener.rules.passwords) {
         if (!passwords.contains(address)) {
             (void)set_password(fd, address, {});
         }
     }
     for (const auto& [address, password] : passwords) {
-        const auto old = listener.passwords.find(address);
-        if (old != listener.passwords.end() && old->second == password) {
+        const auto old = listener.rules.passwords.find(address);
+        if (old != listener.rules.passwords.end() && old->second == password) {
             continue;
         }
         if (const auto set = set_password(fd, address, password); !set) {
             handlers_.on_trouble("BGP listener: " + to_string(set.error()));
         }
     }
-    listener.passwords = passwords;
+    if (rules.minimum_ttl != listener.rules.minimum_ttl) {
+        if (const auto set = set_minimum_ttl(fd, key.family, rules.minimum_ttl); !set) {
+            handlers_.on_trouble("BGP listener: " + to_string(set.error()));
+        }
+    }
+    listener.rules = rules;
 }
 
 awaitable<void> Listeners::accept_loop(Key key, ListenerPtr listener) {

@@ -29,7 +29,13 @@ public:
         friend auto operator<=>(const Key&, const Key&) = default;
     };
     using Passwords = std::map<net::IpAddress, std::string>;
-    using Wanted = std::map<Key, Passwords>;
+    struct Rules {
+        Passwords passwords;
+        // Of every peer that may call here, the farthest: who is farther gets no handshake either.
+        std::uint8_t minimum_ttl = 0;
+        friend bool operator==(const Rules&, const Rules&) = default;
+    };
+    using Wanted = std::map<Key, Rules>;
     struct Caller {
         asio::ip::tcp::socket socket;
         asio::ip::tcp::endpoint remote;  // with the scope of a link-local address
@@ -60,13 +66,13 @@ private:
     struct Listener {
         explicit Listener(const asio::any_io_executor& executor) : acceptor(executor) {}
         asio::ip::tcp::acceptor acceptor;
-        Passwords passwords;
+        Rules rules;
     };
     using ListenerPtr = std::shared_ptr<Listener>;
 
     void open_missing(Instant now);
     Result<ListenerPtr> open(const Key& key);
-    void set_passwords(Listener& listener, const Passwords& passwords);
+    void set_rules(const Key& key, Listener& listener, const Rules& rules);
     awaitable<void> accept_loop(Key key, ListenerPtr listener);
 
     asio::any_io_executor executor_;

@@ -29,12 +29,6 @@ Result<> set_ttl(int fd, net::Family family, int ttl) {
                : set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl, "the hop limit");
 }
 
-Result<> set_minimum_ttl(int fd, net::Family family, int ttl) {
-    return family == net::Family::V4
-               ? set(fd, IPPROTO_IP, IP_MINTTL, ttl, "the minimum TTL")
-               : set(fd, IPPROTO_IPV6, kIpv6MinHopCount, ttl, "the minimum hop limit");
-}
-
 Result<> set_precedence(int fd, net::Family family) {
     return family == net::Family::V4
                ? set(fd, IPPROTO_IP, IP_TOS, kInternetworkControl, "the precedence")
@@ -58,6 +52,12 @@ int milliseconds(Duration duration) {
 }
 
 }  // namespace
+
+Result<> set_minimum_ttl(int fd, net::Family family, std::uint8_t ttl) {
+    return family == net::Family::V4
+               ? set(fd, IPPROTO_IP, IP_MINTTL, ttl, "the minimum TTL")
+               : set(fd, IPPROTO_IPV6, kIpv6MinHopCount, ttl, "the minimum hop limit");
+}
 
 Result<> set_password(int fd, const net::IpAddress& peer, const std::string& password) {
     if (password.size() > kMaxPassword) {

@@ -33,6 +33,7 @@ Result<> set_dial_options(int fd, const net::IpAddress& peer, const TcpOptions& 
 Result<> set_accepted_options(int fd, net::Family family, const TcpOptions& options);
 // Before bind(): what is sent on a handshake passes the peer's minimum TTL, and only one family.
 Result<> set_listen_options(int fd, net::Family family, const std::string& vrf);
+Result<> set_minimum_ttl(int fd, net::Family family, std::uint8_t ttl);  // 0: any
 // An empty password takes the key away.
 Result<> set_password(int fd, const net::IpAddress& peer, const std::string& password);
 // Lets the kernel choose the port at connect() time, where more are free.
