@@ -102,7 +102,7 @@ void Peer::on_deadline(Instant now, Actions& out) {
         set_trouble_if_alone(no_answer(config_, *remote()), out);
         wait_after(Aftermath::NoAnswer, now);
     }
-    if (now >= retry_at_) {  // events 9 and 13
+    if (started_ && now >= retry_at_) {  // events 9 and 13
         dial_or_wait(now, out);
     }
     tell_state(out);

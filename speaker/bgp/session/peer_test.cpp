@@ -1,0 +1,458 @@
+#include "speaker/bgp/session/peer.hpp"
+
+#include "speaker/bgp/session/testing.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace steelyard::bgp {
+namespace {
+
+using namespace std::chrono_literals;
+using bgp_wire::Cease;
+using bgp_wire::MessageType;
+
+std::vector<std::string> news(const Actions& actions) {
+    std::vector<std::string> out;
+    for (const auto& change : all<TroubleChanged>(actions)) {
+        if (change.news) {
+            out.push_back(change.trouble->text);
+        }
+    }
+    return out;
+}
+
+// Routes reach this peer until the session is closed again after `error`.
+Actions refuse(Rig& rig, const wire::Bytes& error) {
+    rig.connect();
+    return rig.feed(rig.dialled(), error);
+}
+
+TEST(PeerTest, ASessionComesUpWithWhatBothAgreedOn) {
+    Rig rig;
+    const ConnectionId id = rig.reach(State::Established);
+
+    EXPECT_EQ(story(rig.log), "dial, OPEN, KEEPALIVE, up");
+    const auto up = all<Established>(rig.log).at(0);
+    EXPECT_EQ(up.id, id);
+    EXPECT_EQ(up.negotiated, *rig.peer.negotiated());
+    EXPECT_EQ(up.negotiated.remote_asn, kTheirAs);
+    EXPECT_EQ(up.endpoints, Rig::ends());
+    EXPECT_EQ(rig.peer.session(), id);
+    const Counters& counters = rig.peer.counters();
+    EXPECT_EQ(counters.in.opens + counters.in.keepalives, 2U);
+    EXPECT_EQ(counters.out.total(), 2U);
+    EXPECT_EQ(counters.in.bytes, bytes_of(their_open()).size() + 19);
+}
+
+TEST(PeerTest, APassivePeerNeverDials) {
+    auto config = test_config();
+    config.passive = true;
+    Rig rig(config);
+    rig.start();
+    EXPECT_EQ(rig.peer.state(), State::Active);
+    EXPECT_EQ(rig.peer.next_deadline(), Instant::max());
+
+    EXPECT_EQ(story(rig.accept()), "OPEN");
+    rig.feed(*rig.accepted, bytes_of(their_open()));
+    EXPECT_EQ(story(rig.feed(*rig.accepted, keepalive())), "up");
+    rig.close(*rig.accepted);
+    rig.run_for(1h);
+    EXPECT_TRUE(all<Dial>(rig.log).empty());
+    EXPECT_EQ(rig.peer.state(), State::Active);
+}
+
+TEST(PeerTest, ACollisionIsWonByTheConnectionOfTheHigherRouterId) {
+    for (const bool ours_higher : {false, true}) {
+        auto config = test_config();
+        config.router_id = ours_higher ? kTheirId + 1 : kOurId;
+        Rig rig(config);
+        rig.reach(State::OpenConfirm);
+        rig.accept();
+        const Actions out = rig.feed(*rig.accepted, bytes_of(their_open()));
+        const auto closed = all<Close>(out).at(0).id;
+        EXPECT_EQ(closed, ours_higher ? *rig.accepted : rig.dialled());
+        EXPECT_EQ(
+            story(out),
+            ours_higher ? "NOTIFICATION 6/7, flush" : "KEEPALIVE, NOTIFICATION 6/7, flush"
+        );
+        EXPECT_EQ(rig.peer.state(), State::OpenConfirm);
+        EXPECT_EQ(rig.peer.trouble(), std::nullopt);
+    }
+}
+
+TEST(PeerTest, TheLosingConnectionWaitsForTheOtherOnlySoLong) {
+    Rig rig;  // the peer's id is higher, so its call would win
+    const ConnectionId id = rig.reach(State::OpenSent);
+    rig.accept();
+    rig.feed(id, bytes_of(their_open()));
+    EXPECT_EQ(story(rig.feed(id, keepalive())), "");
+    EXPECT_EQ(rig.peer.state(), State::OpenConfirm);
+    // Already established for the peer: what it sends now is no error.
+    EXPECT_EQ(story(rig.feed(id, message(MessageType::Update, hex("00000000")))), "");
+
+    EXPECT_EQ(story(rig.run_for(kCollisionPatience)), "NOTIFICATION 6/7, flush, up");
+    EXPECT_EQ(rig.peer.session(), id);
+}
+
+TEST(PeerTest, AnEstablishedSessionRefusesAnotherCall) {
+    Rig rig;
+    rig.reach(State::Established);
+    rig.now += 30s;
+    EXPECT_EQ(story(rig.accept()), "");
+    EXPECT_FALSE(rig.accepted);
+}
+
+TEST(PeerTest, ACallOfARestartedPeerReplacesTheSession) {
+    auto open = their_open();
+    open.capabilities.graceful_restart = helper(false);
+    Rig rig;
+    const ConnectionId old = rig.reach(State::Established, open);
+    rig.now += 5s;
+    rig.accept();
+    EXPECT_FALSE(rig.accepted) << "so young a session is no restart but a collision";
+
+    rig.now += 5s;
+    EXPECT_EQ(story(rig.accept()), "OPEN");
+    EXPECT_EQ(rig.peer.session(), old);
+    EXPECT_EQ(story(rig.feed(*rig.accepted, bytes_of(open))), "down, close, KEEPALIVE");
+    EXPECT_EQ(story(rig.feed(*rig.accepted, keepalive())), "up");
+    EXPECT_EQ(rig.peer.session(), rig.accepted);
+    EXPECT_EQ(rig.peer.trouble(), std::nullopt);
+}
+
+TEST(PeerTest, ANewerCallReplacesAnUnfinishedOne) {
+    auto config = test_config();
+    config.passive = true;
+    Rig rig(config);
+    rig.start();
+    rig.accept();
+    const ConnectionId first = *rig.accepted;
+    EXPECT_EQ(story(rig.accept()), "close, OPEN");
+    EXPECT_EQ(story(rig.feed(first, bytes_of(their_open()))), "");
+    EXPECT_EQ(story(rig.feed(*rig.accepted, bytes_of(their_open()))), "KEEPALIVE");
+}
+
+TEST(PeerTest, UnexpectedMessagesAreAnsweredWithTheirType) {
+    for (const State state : {State::OpenSent, State::OpenConfirm}) {
+        Rig rig;
+        rig.reach(state);
+        const Actions out = rig.feed(rig.dialled(), message(MessageType::Update, hex("00000000")));
+        EXPECT_EQ(
+            all<Send>(out).at(0).bytes,
+            bytes_of(bgp_wire::Notification{
+                5, static_cast<std::uint8_t>(state == State::OpenSent ? 1 : 2), hex("02")})
+        );
+    }
+}
+
+TEST(PeerTest, StopTellsThePeerWhyAndLetsRoutesGoOrStay) {
+    struct Case {
+        Stop::Kind kind;
+        bool restart;  // graceful restart negotiated
+        bool n_bit;    // RFC 8538
+        std::string outcome;
+        std::optional<bgp_wire::Notification> sent;
+    };
+    const auto shutdown = bgp_wire::cease(Cease::AdministrativeShutdown, "bye");
+    const auto gone = bgp_wire::cease(Cease::PeerDeconfigured);
+    const auto reset = bgp_wire::cease(Cease::AdministrativeReset, "bye");
+    const auto changed = bgp_wire::cease(Cease::OtherConfigurationChange);
+    using Kind = Stop::Kind;
+    const std::vector<Case> cases{
+        {Kind::GracefulRestart, true, false, "down keeping routes, close", {}},
+        {Kind::GracefulRestart, true, true, "down keeping routes, close", {}},
+        {Kind::GracefulRestart, false, false, "down, NOTIFICATION 6/2, flush", shutdown},
+        {Kind::Shutdown, false, false, "down, NOTIFICATION 6/2, flush", shutdown},
+        {Kind::Shutdown, true, false, "down, NOTIFICATION 6/2, flush", shutdown},
+        {Kind::Shutdown, true, true, "down, NOTIFICATION 6/9, flush", hard_reset(shutdown)},
+        {Kind::PeerDeconfigured, false, false, "down, NOTIFICATION 6/3, flush", gone},
+        {Kind::PeerDeconfigured, true, true, "down, NOTIFICATION 6/9, flush", hard_reset(gone)},
+        {Kind::AdminReset, true, false, "down, NOTIFICATION 6/4, flush", reset},
+        {Kind::AdminReset, true, true, "down keeping routes, NOTIFICATION 6/4, flush", reset},
+        {Kind::ConfigChange, true, true, "down keeping routes, NOTIFICATION 6/6, flush", changed},
+    };
+    for (const Case& one : cases) {
+        auto config = test_config();
+        config.graceful_restart = one.restart;
+        auto open = their_open();
+        open.capabilities.graceful_restart = helper(one.n_bit);
+        Rig rig(config);
+        rig.reach(State::Established, open);
+        EXPECT_EQ(rig.peer.restarts_gracefully(), one.restart);
+
+        const Actions out = rig.stop(one.kind, "bye");
+        EXPECT_EQ(story(out), one.outcome);
+        if (one.sent) {
+            EXPECT_EQ(all<Send>(out).at(0).bytes, bytes_of(*one.sent));
+        }
+        EXPECT_EQ(rig.peer.next_deadline(), Instant::max());
+        rig.accept();
+        EXPECT_FALSE(rig.accepted);
+        EXPECT_EQ(story(rig.start()), "dial");
+    }
+}
+
+TEST(PeerTest, APeerKeepsOurRoutesAsItPromised) {
+    struct Case {
+        bool restart;
+        bool n_bit;
+        bgp_wire::Notification received;
+        bool kept_after_notification;
+    };
+    const auto reset = bgp_wire::cease(Cease::AdministrativeReset);
+    const std::vector<Case> cases{
+        {false, true, reset, false},
+        {true, false, reset, false},
+        {true, true, reset, true},
+        {true, true, bgp_wire::hard_reset(reset), false},
+        {true, true, bgp_wire::hold_timer_expired(), true},
+    };
+    for (const Case& one : cases) {
+        auto config = test_config();
+        config.graceful_restart = one.restart;
+        auto open = their_open();
+        open.capabilities.graceful_restart = helper(one.n_bit);
+        Rig rig(config);
+        const ConnectionId id = rig.reach(State::Established, open);
+        EXPECT_EQ(
+            all<Down>(rig.feed(id, bytes_of(one.received))).at(0).routes_kept,
+            one.kept_after_notification
+        );
+        Rig other(config);
+        other.reach(State::Established, open);
+        EXPECT_EQ(all<Down>(other.close(other.dialled())).at(0).routes_kept, one.restart);
+    }
+}
+
+TEST(PeerTest, OnlyTheFirstSessionsAfterAStartSayRestarting) {
+    auto config = test_config();
+    config.graceful_restart = true;
+    Rig rig(config, true);
+    const auto r_bit = [&] {
+        const auto sent = all<Send>(rig.connect()).at(0).bytes;
+        const auto open = bgp_wire::decode_open(std::span(sent).subspan(bgp_wire::kHeaderSize));
+        return std::get<bgp_wire::Open>(open).capabilities.graceful_restart->restarting;
+    };
+    rig.start();
+    EXPECT_TRUE(r_bit());
+    rig.close(rig.dialled());
+    rig.tick();
+    EXPECT_TRUE(r_bit());
+    rig.peer.restart_done();
+    rig.close(rig.dialled());
+    rig.tick();
+    EXPECT_FALSE(r_bit());
+}
+
+TEST(PeerTest, UpdateAppliesLiveWhatItCan) {
+    Rig rig;
+    const ConnectionId id = rig.reach(State::Established);
+    auto config = test_config();
+    config.keepalive_time = 2s;
+    config.hold_time = 9s;
+    config.connect_time = 5s;
+    config.name = "renamed";
+    EXPECT_EQ(story(rig.update(config)), "");
+    EXPECT_EQ(rig.peer.session(), id);
+    EXPECT_EQ(rig.peer.negotiated()->keepalive, 2s);
+    EXPECT_EQ(rig.peer.negotiated()->hold_time, 90s);
+    EXPECT_LE(rig.peer.next_deadline(), rig.now + 2s);
+}
+
+TEST(PeerTest, UpdateOfTheIdentityStartsAnew) {
+    Rig rig;
+    rig.reach(State::Established);
+    auto config = test_config();
+    config.address = net::IpAddress::v4(0x0a000009);
+    EXPECT_EQ(story(rig.update(config)), "down, NOTIFICATION 6/6, flush, dial");
+    EXPECT_EQ(all<Dial>(rig.log).back().remote.address, config.address);
+    EXPECT_EQ(rig.peer.trouble(), std::nullopt);
+}
+
+TEST(PeerTest, UpdateEndsAWaitForARepairOnOurSide) {
+    Rig rig;
+    rig.start();
+    const auto bad_as = bytes_of(bgp_wire::make_notification(bgp_wire::OpenError::BadPeerAs));
+    refuse(rig, bad_as);
+    EXPECT_EQ(rig.peer.state(), State::Idle);
+    auto config = test_config();
+    config.local_asn = 64999;
+    EXPECT_EQ(story(rig.update(config)), "dial");
+}
+
+TEST(PeerTest, AnUnnumberedPeerIsDialledOnceItsAddressIsKnown) {
+    auto config = test_config();
+    config.address.reset();
+    config.interface = "eth1";
+    Rig rig(config);
+    EXPECT_EQ(story(rig.start()), "");
+    EXPECT_EQ(rig.trouble(), "no router advertisement heard on eth1 yet");
+    const auto address = net::IpAddress::parse("fe80::2").value();
+    const auto set = [&](std::optional<net::IpAddress> to) {
+        return rig.act([&](Actions& out) { rig.peer.set_address(to, rig.now, out); });
+    };
+    EXPECT_EQ(story(set(address)), "dial");
+    EXPECT_EQ(all<Dial>(rig.log).back().remote, (net::Endpoint{address, 179}));
+    EXPECT_EQ(story(set(address)), "");
+    EXPECT_EQ(story(set(std::nullopt)), "close");
+}
+
+TEST(PeerTest, BfdDownEndsTheSessionAndWaitsForBfd) {
+    auto config = test_config();
+    config.bfd = true;
+    Rig rig(config);
+    rig.reach(State::Established);  // does not wait for BFD
+    rig.bfd(BfdState::Down);
+    EXPECT_EQ(rig.peer.state(), State::Established) << "it never was up";
+    rig.bfd(BfdState::Up);
+    rig.bfd(BfdState::AdminDown);
+    rig.bfd(BfdState::Up);
+    EXPECT_EQ(story(rig.bfd(BfdState::Down)), "down, NOTIFICATION 6/10, flush");
+    EXPECT_EQ(rig.trouble(), "BFD lost the peer");
+
+    EXPECT_EQ(story(rig.run_for(20s)), "");
+    rig.accept();
+    EXPECT_FALSE(rig.accepted);
+    rig.bfd(BfdState::Up);
+    EXPECT_EQ(story(rig.run_for(0s)), "dial");
+}
+
+TEST(PeerTest, WithoutBfdComingUpItTriesAfterAWhile) {
+    auto config = test_config();
+    config.bfd = true;
+    Rig rig(config);
+    rig.reach(State::Established);
+    rig.bfd(BfdState::Up);
+    rig.bfd(BfdState::Down);
+    EXPECT_EQ(story(rig.run_for(kBfdPatience - 1ms)), "");
+    EXPECT_EQ(story(rig.run_for(1ms)), "dial");
+}
+
+TEST(PeerTest, AFlappingBfdIsDampedToo) {
+    auto config = test_config();
+    config.bfd = true;
+    Rig rig(config);
+    rig.start();
+    for (Duration passed{}; passed < 1h; passed += 1s) {
+        if (rig.peer.state() == State::Connect) {
+            rig.reach(State::Established);
+        }
+        rig.bfd(BfdState::Up);
+        rig.run_for(1s);
+        rig.bfd(BfdState::Down);
+    }
+    EXPECT_LE(all<Dial>(rig.log).size(), 60U);
+}
+
+TEST(PeerTest, RefreshIsHandedOutWithMarksWhenEnhanced) {
+    const auto request = message(MessageType::RouteRefresh, hex("00010001"));
+    Rig rig;
+    rig.reach(State::Established);
+    EXPECT_EQ(story(rig.feed(rig.dialled(), request)), "refresh");
+    wire::Bytes many;
+    for (int i = 0; i < 1000; ++i) {
+        many.insert(many.end(), request.begin(), request.end());
+    }
+    EXPECT_EQ(story(rig.feed(rig.dialled(), many)), "refresh") << "once a read is enough";
+    const auto of_v6 = message(MessageType::RouteRefresh, hex("00020001"));
+    const auto begin = message(MessageType::RouteRefresh, hex("00010101"));
+    EXPECT_EQ(story(rig.feed(rig.dialled(), of_v6)), "") << "not negotiated";
+    EXPECT_EQ(story(rig.feed(rig.dialled(), begin)), "");
+
+    auto open = their_open();
+    open.capabilities.enhanced_refresh = true;
+    Rig enhanced;
+    enhanced.reach(State::Established, open);
+    EXPECT_EQ(story(enhanced.feed(enhanced.dialled(), request)), "marked refresh");
+}
+
+TEST(PeerTest, EachTroubleIsTextForPeople) {
+    namespace errc = boost::system::errc;
+    struct Case {
+        std::function<void(Rig&)> cause;
+        Trouble::Kind kind;
+        std::string text;
+    };
+    const std::vector<Case> cases{
+        {[](Rig& rig) { rig.fail(errc::connection_refused); },
+         Trouble::Kind::Refused,
+         "10.0.0.2:179 refuses connections: nothing listens on that port, or a firewall answers"},
+        {[](Rig& rig) { rig.tick(); },
+         Trouble::Kind::Unreachable,
+         "no answer from 10.0.0.2:179: it is unreachable, expects a password, or is more than one "
+         "hop away"},
+        {[](Rig& rig) { rig.fail(errc::host_unreachable); },
+         Trouble::Kind::Unreachable,
+         "no route to 10.0.0.2:179"},
+        {[](Rig& rig) {
+             rig.connect();
+             rig.close(rig.dialled());
+         },
+         Trouble::Kind::ClosedEarly,
+         "the peer closed the connection before the session was up (connection reset by peer): it "
+         "may not have this node as a neighbour"},
+        {[](Rig& rig) {
+             refuse(rig, bytes_of(bgp_wire::make_notification(bgp_wire::OpenError::BadPeerAs)));
+         },
+         Trouble::Kind::NotificationReceived,
+         "the peer refuses our OPEN: OPEN Message Error/Bad Peer AS (we are in AS 64512)"},
+        {[](Rig& rig) {
+             refuse(
+                 rig,
+                 bytes_of(
+                     bgp_wire::make_notification(bgp_wire::OpenError::UnsupportedOptionalParameter)
+                 )
+             );
+         },
+         Trouble::Kind::NotificationReceived,
+         "the peer refuses our OPEN: OPEN Message Error/Unsupported Optional Parameter (it does "
+         "not accept our capabilities)"},
+        {[](Rig& rig) {
+             refuse(rig, bytes_of(bgp_wire::cease(Cease::AdministrativeShutdown, "until noon")));
+         },
+         Trouble::Kind::NotificationReceived,
+         "the peer closed the session: Cease/Administrative Shutdown: until noon"},
+        {[](Rig& rig) {
+             rig.connect();
+             rig.now += kOpenHoldTime;
+             rig.deadline();
+         },
+         Trouble::Kind::HoldTimerExpired,
+         "the peer accepted the connection but sent no OPEN for 240 s"},
+    };
+    for (const Case& one : cases) {
+        Rig rig;
+        rig.start();
+        one.cause(rig);
+        EXPECT_EQ(rig.trouble(), one.text);
+        EXPECT_EQ(rig.peer.trouble()->kind, one.kind);
+        EXPECT_EQ(news(rig.log), std::vector{one.text});
+    }
+}
+
+TEST(PeerTest, ALastingTroubleIsToldOnce) {
+    Rig rig;
+    rig.start();
+    const auto bad_as = bytes_of(bgp_wire::make_notification(bgp_wire::OpenError::BadPeerAs));
+    for (int i = 0; i < 50; ++i) {
+        if (i % 2 == 0) {
+            rig.fail();
+        } else {
+            refuse(rig, bad_as);
+        }
+        rig.tick();
+    }
+    EXPECT_EQ(news(rig.log).size(), 2U);
+    // A session later the same is news again.
+    rig.reach(State::Established);
+    EXPECT_EQ(rig.peer.trouble(), std::nullopt);
+    rig.close(rig.dialled());
+    rig.tick();
+    rig.fail();
+    EXPECT_EQ(news(rig.log).size(), 4U);
+}
+
+}  // namespace
+}  // namespace steelyard::bgp
