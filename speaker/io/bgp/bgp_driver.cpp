@@ -40,8 +40,11 @@ bool is_beyond_link(
     const net::IpAddress& remote,
     const std::vector<net::Interface>& interfaces
 ) {
-    if (config.multihop || remote.is_link_local() || !is_internal(config) || interfaces.empty()) {
-        return config.multihop;
+    if (config.multihop || config.ttl_security_hops.value_or(1) > 1) {
+        return true;
+    }
+    if (remote.is_link_local() || !is_internal(config) || interfaces.empty()) {
+        return false;
     }
     return std::none_of(interfaces.begin(), interfaces.end(), [&](const net::Interface& one) {
         return std::any_of(

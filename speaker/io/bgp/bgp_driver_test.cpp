@@ -273,6 +273,12 @@ TEST_F(BgpDriverTest, TwoDriversThatDialEachOtherEndWithOneSession) {
 }
 
 TEST_F(BgpDriverTest, SessionsRunOverIPv6) {
+    asio::ip::tcp::acceptor probe(ioc_, asio::ip::tcp::v6());
+    boost::system::error_code ec;
+    probe.bind({asio::ip::address_v6::loopback(), 0}, ec);
+    if (ec) {
+        GTEST_SKIP() << "no IPv6 loopback here";
+    }
     node_ = &add_node();
     router_ = &add_router("::1");
     router_->open.capabilities.v6_unicast = true;

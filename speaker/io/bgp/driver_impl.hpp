@@ -125,6 +125,7 @@ private:
 
     // driver_stop.cpp
     void on_drained(Instant now);
+    void stop_peer(const BgpPeerPtr& peer, const bgp::Stop& how);
     awaitable<void> wait_until(std::function<bool()> done, Duration limit);
     awaitable<void> take_leave(std::vector<BgpPeerPtr> leaving);
 

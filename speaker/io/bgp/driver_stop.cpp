@@ -75,30 +75,33 @@ awaitable<void> BgpDriver::Impl::take_leave(std::vector<BgpPeerPtr> leaving) {
     co_await wait_until(all_told, kWithdrawLimit);
 }
 
+void BgpDriver::Impl::stop_peer(const BgpPeerPtr& peer, const bgp::Stop& how) {
+    bgp::Actions actions;
+    peer->core.stop(how, bgp_clock_now(), actions);
+    obey(peer, actions);
+}
+
 awaitable<void> BgpDriver::Impl::stop(StopMode mode, std::string text) {
     stopping_ = true;
     drained_at_ = Instant::max();
     listeners_.close();
     neighbours_.close();
+    const bgp::Stop shutdown{bgp::Stop::Kind::Shutdown, std::move(text)};
     std::vector<BgpPeerPtr> leaving;
     for (const auto& [name, peer] : snapshot(peers_)) {
         if (mode == StopMode::Restart && peer->core.restarts_gracefully()) {
-            bgp::Actions actions;
-            const bgp::Stop order{bgp::Stop::Kind::GracefulRestart, {}};
-            peer->core.stop(order, bgp_clock_now(), actions);
-            obey(peer, actions);
+            stop_peer(peer, {bgp::Stop::Kind::GracefulRestart, {}});
         } else if (peer->rib && rib_.prefixes(*peer->rib) > 0) {
             leaving.push_back(peer);
+        } else {
+            stop_peer(peer, shutdown);
         }
     }
     if (!leaving.empty()) {
         co_await take_leave(leaving);
     }
-    for (const auto& [name, peer] : snapshot(peers_)) {
-        bgp::Actions actions;
-        const bgp::Stop order{bgp::Stop::Kind::Shutdown, text};
-        peer->core.stop(order, bgp_clock_now(), actions);
-        obey(peer, actions);
+    for (const BgpPeerPtr& peer : leaving) {
+        stop_peer(peer, shutdown);
     }
     const std::function<bool()> all_closed = [this] {
         return closing_.empty();
