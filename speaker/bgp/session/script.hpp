@@ -18,7 +18,8 @@ class Script {
 public:
     explicit Script(std::span<const std::byte> bytes) : in_(bytes) {}
 
-    void run() {
+    // How many sessions it brought up.
+    std::size_t run() {
         configure(in_.u8());
         Peer peer(config_, Rng(in_.u8()), false);
         while (in_.ok() && in_.remaining() > 0) {
@@ -26,6 +27,7 @@ public:
             event(peer, operation);
             settle(peer);
         }
+        return sessions_;
     }
 
 private:
@@ -44,7 +46,11 @@ private:
         }
     }
 
-    ConnectionId some_id() { return ConnectionId{in_.u8()}; }
+    // One of the newest three, mostly.
+    ConnectionId some_id() {
+        const std::uint8_t choice = in_.u8();
+        return ConnectionId{choice < 192 ? newest_ - choice % 3U : choice};
+    }
 
     void event(Peer& peer, std::uint8_t operation) {
         switch (operation % 16) {
@@ -112,17 +118,18 @@ private:
     void accepted(Peer& peer) {
         if (const auto id = peer.on_accepted(Rig::ends(), now_, out_)) {
             SY_CHECK(open_.insert(*id).second, "an id is given once");
+            newest_ = static_cast<std::uint32_t>(*id);
         }
     }
 
     void feed(Peer& peer, const wire::Bytes& bytes) { peer.on_bytes(some_id(), bytes, now_, out_); }
 
     void settle(Peer& peer) {
-        check(peer);
+        check();
         for (int i = 0; peer.next_deadline() <= now_; ++i) {
             SY_CHECK(i < 10, "the timers come to rest");
             peer.on_deadline(now_, out_);
-            check(peer);
+            check();
         }
         SY_CHECK(!session_ || peer.session() == session_, "Established and Down alternate");
         SY_CHECK((peer.state() == State::Established) == session_.has_value(), "so does the state");
@@ -130,10 +137,11 @@ private:
         SY_CHECK(open_.size() <= 3, "two connections and a session");
     }
 
-    void check(Peer&) {
+    void check() {
         for (const Action& action : out_) {
             if (const auto* dial = std::get_if<Dial>(&action)) {
                 SY_CHECK(dialling_.empty() && dialling_.insert(dial->id).second, "one at a time");
+                newest_ = static_cast<std::uint32_t>(dial->id);
             } else if (const auto* send = std::get_if<Send>(&action)) {
                 SY_CHECK(open_.contains(send->id), "only what is open is sent on");
             } else if (const auto* close = std::get_if<Close>(&action)) {
@@ -144,6 +152,7 @@ private:
             } else if (const auto* up = std::get_if<Established>(&action)) {
                 SY_CHECK(!session_ && open_.contains(up->id), "one session at a time");
                 session_ = up->id;
+                ++sessions_;
             } else if (const auto* down = std::get_if<Down>(&action)) {
                 SY_CHECK(session_ == down->id, "only a session goes down");
                 session_.reset();
@@ -162,7 +171,9 @@ private:
     std::set<ConnectionId> dialling_;
     std::set<ConnectionId> open_;
     std::optional<ConnectionId> session_;
+    std::uint32_t newest_ = 0;
     State told_ = State::Idle;
+    std::size_t sessions_ = 0;
 };
 
 }  // namespace steelyard::bgp
