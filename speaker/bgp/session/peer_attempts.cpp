@@ -41,8 +41,8 @@ void Peer::on_connected(ConnectionId id, const Endpoints& ends, Instant now, Act
     if (dialling_ != id) {
         return;
     }
-    // Events 16 and 17. When the peer's own call already got its OPEN, that one is the session: had
-    // this one sent an OPEN too, the ends might disagree which to close.
+    // Events 16 and 17. When the peer's own call already got its OPEN, that one is the session;
+    // without an OPEN of ours on this one, neither end has anything to decide.
     if (accepted_ && accepted_->state() == State::OpenConfirm) {
         ++counters_.collisions;
         stop_dialling(out);
