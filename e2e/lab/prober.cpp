@@ -6,10 +6,10 @@
 // A request every interval, each on a connection of its own (--keepalive: one connection, one
 // request at a time, reopened after a failure); a slow answer does not delay the next request. Ends
 // after N requests or on SIGTERM/SIGINT and then prints one JSON object: requests, succeeded,
-// failed, gap_ms (the longest time between two successive answers), gap_at_ms (its start, since the
-// beginning), answers (how many per first word of the body), clients (per second word), errors (per
-// reason), reconnects (keepalive only). A line "running" on stderr after the first answer. Times
-// are milliseconds of the monotonic clock.
+// failed, pending (not answered yet when it ended), gap_ms (the longest time between two successive
+// answers), gap_at_ms (its start, since the beginning), answers (how many per first word of the
+// body), clients (per second word), errors (per reason), reconnects (keepalive only). A line
+// "running" on stderr after the first answer. Times are milliseconds of the monotonic clock.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -315,12 +315,14 @@ private:
             failed += count;
         }
         std::printf(
-            "{\"requests\": %ld, \"succeeded\": %ld, \"failed\": %ld, \"gap_ms\": %.1f, "
+            "{\"requests\": %ld, \"succeeded\": %ld, \"failed\": %ld, \"pending\": %zu, "
+            "\"gap_ms\": %.1f, "
             "\"gap_at_ms\": %.1f, "
             "\"reconnects\": %ld",
             requests_,
             succeeded_,
             failed,
+            open_.size(),
             to_ms(gap_),
             to_ms(gap_at_ - begin_),
             reconnects_

@@ -177,7 +177,8 @@ def frr_sessions(text):
         if not isinstance(entry, dict) or "bgpState" not in entry:
             continue
         up = entry["bgpState"] == "Established"
-        since = f"{entry.get('bgpTimerUpEstablishedEpoch')}/{entry.get('connectionsEstablished')}" if up else ""
+        # Its time of establishment is reckoned anew at every question, a second more or less.
+        since = f"session {entry.get('connectionsEstablished')}" if up else ""
         capability = entry.get("neighborCapabilities", {}).get("gracefulRestart", "")
         sessions[name] = Session(entry["bgpState"], since, "eceived" in capability)
     return sessions

@@ -1,0 +1,10 @@
+"""GoBGP as top-of-rack router: external and internal BGP, ECMP with real traffic, restarts without losing a request.
+
+The story is that of tor_story.py.
+"""
+
+from tor_story import tell
+
+
+def run(cluster):
+    tell(cluster, "gobgp")
