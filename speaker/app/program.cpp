@@ -70,8 +70,8 @@ void Speaker::note(const Result<dataplane::Report>& report) {
         if (applied_ && !report->failures.empty()) {
             unservable_ = unservable(*applied_, report->servable, *announcements_);
         }
-        if (servable_ != report->servable) {
-            servable_ = report->servable;
+        if (!servable_ || *servable_ != report->servable) {
+            servable_ = std::make_shared<const std::set<net::IpAddress>>(report->servable);
             replan_.notify();
         }
         if (applied_) {

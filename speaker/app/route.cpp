@@ -89,10 +89,9 @@ void Speaker::route() {
     if (node != watches_.nodes().end()) {
         facts.node = node->second;
     }
-    if (options_.proxy.mode != proxy::Mode::AnnounceOnly) {
-        facts.servable = servable_.value_or(std::set<net::IpAddress>());
-    }
-    facts.complete = ready_ && facts.config != nullptr;
+    const bool programs = options_.proxy.mode != proxy::Mode::AnnounceOnly;
+    facts.servable = programs ? servable_ : nullptr;
+    facts.complete = ready_ && facts.config != nullptr && (!programs || servable_);
     // A speaker that leaves settles its sessions by itself (hand_over.cpp).
     facts.draining = told_to_drain();
     bgp_.plan(facts);

@@ -78,7 +78,7 @@ private:
     void become_ready();
     void announce();
     void route();
-    void load_config();
+    bool load_config();  // whether it is another one now
     void note(const Result<dataplane::Report>& report);
     void tell_services(const speaker_plan::Announcements& next);
     void tell_statuses();
@@ -136,11 +136,11 @@ private:
     WireSide::SightRef sight_;  // null until gossip told
     std::vector<net::Endpoint> peers_;
 
-    std::shared_ptr<const proxy::Tables> applied_;      // last given to the data plane
-    std::optional<std::set<net::IpAddress>> servable_;  // empty: nothing was programmed yet
-    std::vector<std::uint32_t> unservable_;             // what the kernel refused
-    std::optional<Instant> failing_since_;              // the data plane as a whole
-    std::string last_failure_;                          // of the data plane, as logged
+    std::shared_ptr<const proxy::Tables> applied_;              // last given to the data plane
+    std::shared_ptr<const std::set<net::IpAddress>> servable_;  // null: nothing programmed yet
+    std::vector<std::uint32_t> unservable_;                     // what the kernel refused
+    std::optional<Instant> failing_since_;                      // the data plane as a whole
+    std::string last_failure_;                                  // of the data plane, as logged
 
     std::shared_ptr<const speaker_plan::Announcements> announcements_;  // never null
     l2::Announcements answered_;  // what the wire thread was last told to answer for

@@ -1,18 +1,10 @@
 #include "speaker/plan/l2_status.hpp"
 
-#include "common/kube/client/http_api.hpp"
-#include "e2e/apiserver/server/api_server.hpp"
-#include "e2e/apiserver/server/yaml.hpp"
 #include "speaker/app/status/status_writer.hpp"
+#include "speaker/integration/api_fixture.hpp"
+#include "speaker/plan/l2_status.hpp"
 
-#include <boost/asio/io_context.hpp>
-#include <gtest/gtest.h>
-
-#include <chrono>
-#include <fstream>
-#include <functional>
 #include <map>
-#include <sstream>
 
 namespace steelyard::speaker {
 namespace {
@@ -27,18 +19,9 @@ net::IpAddress ip(const char* text) {
 }
 
 // A server that knows the kind, and a writer for node n1 beside it.
-class L2StatusTest : public testing::Test {
+class L2StatusTest : public ApiFixture {
 protected:
     L2StatusTest() {
-        auto server = apiserver::ApiServer::listen(ioc_.get_executor(), {});
-        EXPECT_TRUE(server.has_value());
-        server_ = std::move(*server);
-        tasks_.spawn("api server", server_->run());
-        kube::ClientConfig config;
-        config.host = "127.0.0.1";
-        config.port = server_->port();
-        config.tls = false;
-        api_ = kube::HttpKubeApi::make(config).value();
         const auto compare = [this](const speaker_plan::ObservedL2Statuses& observed) {
             return changes(observed);
         };
@@ -46,36 +29,18 @@ protected:
             ioc_.get_executor(), *api_, log_, "metallb-system", "", compare, 1
         );
     }
-    ~L2StatusTest() override {
-        tasks_.cancel();
-        EXPECT_TRUE(until([this] { return tasks_.size() == 0; }));
-    }
+    ~L2StatusTest() override { stop(); }
 
     void define_kind() {
-        std::ifstream stream(std::string(SY_CRD_FOLDER) + "/servicel2statuses.yaml");
-        std::ostringstream text;
-        text << stream.rdbuf();
-        json definition = apiserver::yaml_to_json(text.str()).value();
+        json kind = definition("servicel2statuses.yaml");
         if (max_interface_name_ != 0) {
             const json::json_pointer name(
                 "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/interfaces/"
                 "items/properties/name/maxLength"
             );
-            definition[name] = max_interface_name_;
+            kind[name] = max_interface_name_;
         }
-        call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition);
-        call("POST", "/api/v1/namespaces", json{{"metadata", {{"name", "metallb-system"}}}});
-    }
-
-    json call(const std::string& method, const std::string& path, const json& body = json()) {
-        apiserver::ApiRequest request;
-        request.method = method;
-        request.path = path;
-        request.content_type = "application/json";
-        request.accept = "application/json";
-        request.body = body.is_null() ? std::string() : body.dump();
-        request.user = {"admin", {"system:masters"}};
-        return json::parse(server_->call(std::move(request)).body, nullptr, false);
+        define(kind);
     }
 
     // "service/node" of each object whose status is written, joined by blanks.
@@ -116,33 +81,11 @@ protected:
         writer_->wake();
     }
 
-    bool until(const std::function<bool()>& condition) {
-        const auto guard = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (!condition()) {
-            if (ioc_.stopped()) {
-                ioc_.restart();
-            }
-            ioc_.run_one_until(guard);
-            if (std::chrono::steady_clock::now() >= guard) {
-                return false;
-            }
-        }
-        return true;
-    }
-
     speaker_plan::StatusScope scope_{"n1", "metallb-system", std::nullopt};
     std::shared_ptr<const speaker_plan::Announcements> plan_;
     int max_interface_name_ = 0;  // 0: as the definition has it
     std::map<std::string, std::string> interface_of_;
-    asio::io_context ioc_{1};
-    const log::Logger log_{log::stderr_sink(), log::Level::None, "test"};
-    std::unique_ptr<apiserver::ApiServer> server_;
-    std::unique_ptr<kube::HttpKubeApi> api_;
     std::unique_ptr<L2StatusWriter> writer_;
-    rt::TaskGroup tasks_{
-        ioc_.get_executor(), [](const std::string& name, const std::exception_ptr& error) {
-            EXPECT_EQ(error, nullptr) << name;
-        }};
 };
 
 TEST_F(L2StatusTest, FollowsWhatIsAnnouncedAndRepairsWhatSomebodyDeletes) {

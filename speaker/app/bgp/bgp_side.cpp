@@ -98,7 +98,8 @@ void BgpSide::plan(const Facts& facts) {
         planner_.set_servable(std::move(addresses));
     }
     const speaker_plan::BgpChanges changes = planner_.update();
-    if (changes.changes_routes() || !std::exchange(applied_, true)) {
+    const bool first = !std::exchange(applied_, true);
+    if (first || changes.changes_routes()) {
         wire_.apply(rib_changes(changes), changes.sequence);
         service_statuses_.wake();
     }

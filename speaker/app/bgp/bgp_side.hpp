@@ -45,8 +45,8 @@ public:
     struct Facts {
         std::shared_ptr<const config::Config> config;  // null until one was valid
         std::shared_ptr<const kube::Node> node;        // this one; null: not seen yet
-        // What this node's kernel forwards; absent: another proxy does.
-        std::optional<std::set<net::IpAddress>> servable;
+        // What this node's kernel forwards; null: another proxy does.
+        std::shared_ptr<const std::set<net::IpAddress>> servable;
         // Every first list is in and the kernel was programmed. What is not planned before is not
         // known rather than gone: a peer that kept our routes must not lose them to that.
         bool complete = false;
@@ -106,7 +106,7 @@ private:
     speaker_plan::BgpPlanner planner_;
     std::shared_ptr<const config::Config> config_;
     std::shared_ptr<const kube::Node> node_;
-    std::optional<std::set<net::IpAddress>> servable_;
+    std::shared_ptr<const std::set<net::IpAddress>> servable_;
     bool draining_ = false;
     bool told_context_ = false;
     bool applied_ = false;                    // the wire thread has the first complete plan

@@ -14,6 +14,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration kPace = 20ms;     // between writes: at most 50 a second
 constexpr Duration kGather = 100ms;  // between rounds, so that one write follows many changes
+// With thousands of Services a comparison takes long: at most a 20th of the thread's time.
+constexpr int kShare = 20;
 constexpr Duration kFirstRetry = 1s;
 constexpr Duration kLongestRetry = 30s;
 
@@ -101,8 +103,12 @@ awaitable<void> StatusWriter<Status>::run() {
         if (!observed_.synced()) {
             continue;
         }
+        const Instant before = std::chrono::steady_clock::now();
         auto next = changes();
+        const Duration gather =
+            std::max(kGather, kShare * (std::chrono::steady_clock::now() - before));
         if (next.empty()) {
+            co_await rt::sleep_for(gather);
             continue;
         }
         const auto done = co_await apply(std::move(next));
@@ -110,7 +116,7 @@ awaitable<void> StatusWriter<Status>::run() {
         if (done || is(done.error(), Errc::Invalid)) {
             // What was refused is offered again when something else changes.
             retry = kFirstRetry;
-            co_await rt::sleep_for(kGather);
+            co_await rt::sleep_for(gather);
         } else {
             co_await rt::sleep_for(retry);
             retry = std::min(retry * 2, kLongestRetry);
