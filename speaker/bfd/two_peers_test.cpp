@@ -10,7 +10,7 @@
 namespace steelyard::bfd {
 namespace {
 
-constexpr std::uint64_t kSeeds = 300;
+constexpr std::uint64_t kSeeds = 60;
 
 // Two nodes with one session each, joined by a path with delay and loss, on a virtual clock.
 class Pair {
