@@ -97,14 +97,21 @@ private:
         }
     }
 
+    // `longest` is the default, too; it keeps a wrong length from being told again for each pool.
+    std::uint8_t length(
+        const std::string& field, const std::optional<std::int64_t>& written, std::uint8_t longest
+    ) {
+        return static_cast<std::uint8_t>(
+            check_.number(field, written.value_or(longest), 1, longest, longest)
+        );
+    }
+
     void parse_aggregation() {
         const std::string v4 = "spec.aggregationLength";
         const std::string v6 = "spec.aggregationLengthV6";
-        const auto length_v4 = check_.number<std::uint8_t>(v4, object_.aggregation_length, 1, 32);
-        const auto length_v6 =
-            check_.number<std::uint8_t>(v6, object_.aggregation_length_v6, 1, 128);
-        ad_.aggregation_length = length_v4.value_or(ad_.aggregation_length);
-        ad_.aggregation_length_v6 = length_v6.value_or(ad_.aggregation_length_v6);
+        ad_.aggregation_length = length(v4, object_.aggregation_length, ad_.aggregation_length);
+        ad_.aggregation_length_v6 =
+            length(v6, object_.aggregation_length_v6, ad_.aggregation_length_v6);
         check_against_pools(v4, net::Family::V4);
         check_against_pools(v6, net::Family::V6);
         if (!object_.service_selectors.empty() &&

@@ -29,6 +29,15 @@ BgpAdvertisement only(const ParseResult& result) {
                : BgpAdvertisement{};
 }
 
+TEST(BgpAdvertisementTest, AWrongAggregationLengthIsToldOnceWhateverThePools) {
+    Objects objects;
+    objects.pools = {pool("a", {"10.0.0.0/24"})};
+    objects.bgp_advertisements = {bgp_ad("ad")};
+    objects.bgp_advertisements[0].aggregation_length = 33;
+
+    EXPECT_THAT(parse(objects).problems, SizeIs(1));
+}
+
 TEST(BgpAdvertisementTest, WhatIsAbsentTakesItsDefault) {
     const BgpAdvertisement ad = only(parse(with({bgp_ad("a")})));
 
