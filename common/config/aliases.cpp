@@ -24,6 +24,7 @@ Aliases parse_aliases(const std::vector<kube::Community>& objects, std::vector<P
                     "give each name once, and Community " + to_string(other->second) +
                         " has this one too"
                 );
+                aliases[name].reset();  // nobody knows which one is meant
                 continue;
             }
             aliases[name] = parse_community(value);

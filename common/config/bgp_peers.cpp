@@ -216,6 +216,9 @@ private:
             return;
         }
         if (!objects_.secrets) {
+            if (objects_.scope) {
+                refuse_secret("this speaker may not read Secrets: let its role allow it");
+            }
             return;
         }
         const auto secret = std::find_if(

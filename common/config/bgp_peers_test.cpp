@@ -319,6 +319,19 @@ TEST(BgpPeerSecretTest, WhoKnowsNoSecretsJudgesNone) {
     EXPECT_EQ(only(parse_with_secrets(std::nullopt)).password, "");
 }
 
+// Or its session would go on without a password.
+TEST(BgpPeerSecretTest, ASpeakerThatMayNotReadSecretsHasAProblem) {
+    Objects objects;
+    objects.bgp_peers = {bgp_peer("p")};
+    objects.bgp_peers[0].password_secret = "s";
+    objects.scope = Scope{"a", {}};
+    const auto result = parse(objects);
+
+    EXPECT_THAT(texts(result.problems), ElementsAre(HasSubstr("may not read Secrets")));
+    ASSERT_TRUE(result.partial);
+    EXPECT_THAT(result.partial->bgp_peers, IsEmpty());
+}
+
 TEST(BgpPeerSecretTest, AnUnusableSecretIsOneLine) {
     struct Row {
         std::vector<kube::Secret> secrets;

@@ -105,13 +105,4 @@ std::string to_string(const Problem& problem) {
            "\": " + on_one_line(problem.accepted);
 }
 
-bool LastGood::update(ParseResult result) {
-    problems_ = std::move(result.problems);
-    if (!result.config || (current_ && *current_ == *result.config)) {
-        return false;
-    }
-    current_ = std::move(result.config);
-    return true;
-}
-
 }  // namespace steelyard::config

@@ -13,8 +13,8 @@
 #include <vector>
 
 // The user's configuration as both daemons use it: all metallb.io objects together, validated, with
-// references resolved. A Config only exists when every object in it is right; parse() lists every
-// mistake otherwise. Immutable: daemons share it as shared_ptr<const Config>.
+// references resolved. Every object in a Config is right; parse() lists every mistake in the
+// others. Immutable: daemons share it as shared_ptr<const Config>.
 namespace steelyard::config {
 
 struct Pool {
@@ -81,8 +81,9 @@ struct Objects {
     std::vector<kube::BgpAdvertisement> bgp_advertisements = {};
     std::vector<kube::Community> communities = {};
     std::vector<kube::BfdProfile> bfd_profiles = {};
-    // Absent: not known here (the controller may not read Secrets), so a passwordSecret is neither
-    // looked up nor judged and the peer's password stays empty.
+    // Absent: not known here. Without a scope (the controller) a passwordSecret is then neither
+    // looked up nor judged and the peer's password stays empty; a speaker, which would leave its
+    // session open to anybody, has a problem.
     std::optional<std::vector<kube::Secret>> secrets = std::nullopt;
     std::optional<Scope> scope = std::nullopt;
 };
@@ -112,13 +113,18 @@ struct Problem {
 
 struct ParseResult {
     std::shared_ptr<const Config> config;  // null when there is a problem
-    std::vector<Problem> problems;         // in the order of the objects' names
+    // Set when all problems are of BGP: without the objects that have one and those that refer to
+    // them. Pools and L2Advertisements are complete, or there is none: nodes must elect alike.
+    std::shared_ptr<const Config> partial;
+    std::vector<Problem> problems;  // in the order of the objects' names
 };
 
 [[nodiscard]] ParseResult parse(const Objects& objects);
 
 // What a daemon runs with: the last configuration that was right. A wrong one changes nothing but
-// problems() and stale().
+// problems() and stale(). Layer 2 does not wait for BGP, though, since a mistake there may be one
+// on some nodes only; and before everything was right for the first time (a node that restarts),
+// wrong objects of BGP are left out.
 class LastGood {
 public:
     // Returns true when current() is now a different configuration.
@@ -127,10 +133,13 @@ public:
     [[nodiscard]] const std::shared_ptr<const Config>& current() const { return current_; }
     [[nodiscard]] bool loaded() const { return current_ != nullptr; }
     [[nodiscard]] bool stale() const { return !problems_.empty(); }
+    // current() lacks the objects that are wrong, rather than having them as they were.
+    [[nodiscard]] bool partial() const { return loaded() && !was_right_; }
     [[nodiscard]] const std::vector<Problem>& problems() const { return problems_; }
 
 private:
     std::shared_ptr<const Config> current_;
+    bool was_right_ = false;  // everything, once
     std::vector<Problem> problems_;
 };
 

@@ -29,6 +29,8 @@ ParseResult parse(const Objects& objects) {
     config.pools_advertised_elsewhere = pools_advertised_elsewhere(objects, config.pools);
     if (problems.empty()) {
         result.config = std::make_shared<const Config>(std::move(config));
+    } else {
+        result.partial = without_wrong(std::move(config), objects, aliases, problems);
     }
     return result;
 }

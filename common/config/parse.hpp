@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ namespace steelyard::config {
     const Objects& objects, const std::vector<BfdProfile>& profiles, std::vector<Problem>& problems
 );
 
-// What the aliases stand for; nullopt for one whose value is wrong, which is told already.
+// What the aliases stand for; nullopt for one that is wrong, which is told already.
 using Aliases = std::map<std::string, std::optional<Communities>>;
 [[nodiscard]] Aliases parse_aliases(
     const std::vector<kube::Community>& objects, std::vector<Problem>& problems
@@ -46,6 +47,14 @@ using Aliases = std::map<std::string, std::optional<Communities>>;
 // By the advertisements that the scope leaves out, whatever else is wrong with them.
 [[nodiscard]] std::vector<std::string> pools_advertised_elsewhere(
     const Objects& objects, const std::vector<Pool>& pools
+);
+
+// ParseResult::partial, given a configuration of all objects, wrong ones included.
+[[nodiscard]] std::shared_ptr<const Config> without_wrong(
+    Config config,
+    const Objects& objects,
+    const Aliases& aliases,
+    const std::vector<Problem>& problems
 );
 
 // The objects sorted by name; a name given twice is a problem.

@@ -65,7 +65,8 @@ void check_community(std::string_view text) {
 
 void check_objects(const config::Objects& objects) {
     const config::ParseResult result = config::parse(objects);
-    if ((result.config == nullptr) == result.problems.empty()) {
+    const bool right = result.problems.empty();
+    if ((result.config != nullptr) != right || (result.partial != nullptr && right)) {
         std::abort();
     }
     for (const config::Problem& problem : result.problems) {
