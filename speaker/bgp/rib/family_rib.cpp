@@ -201,6 +201,14 @@ void FamilyRib::refresh(std::uint32_t slot) {
     }
 }
 
+void FamilyRib::set_next_hop(std::uint32_t slot, NextHop next_hop) {
+    Peer* const found = peer(slot);
+    if (found != nullptr && found->next_hop != next_hop) {
+        found->next_hop = std::move(next_hop);
+        refresh(slot);
+    }
+}
+
 // Routes told one way become stale, those that went stale before are right again.
 void FamilyRib::set_shutdown(std::uint32_t slot, bool on) {
     Peer* const found = peer(slot);

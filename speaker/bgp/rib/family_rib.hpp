@@ -43,6 +43,8 @@ public:
     void remove_peer(std::uint32_t slot);
     // The calls below mean nothing for a slot that was not added.
     void refresh(std::uint32_t slot);
+    // Another one makes everything told go out again.
+    void set_next_hop(std::uint32_t slot, NextHop next_hop);
     void set_shutdown(std::uint32_t slot, bool on);
     void set_withdrawn(std::uint32_t slot, bool on);
 

@@ -40,6 +40,15 @@ public:
         expect_repeats(family);
     }
 
+    // What it has of the family comes once more, or is withdrawn.
+    void expect_repeats(net::Family family) {
+        for (const auto& [prefix, attributes] : table) {
+            if (prefix.address().family() == family) {
+                boxes[index(family)].to_be_repeated.insert(prefix);
+            }
+        }
+    }
+
     void read(std::span<const std::byte> stream) {
         for (const bgp_wire::Message& message : bgp_wire::split_messages(stream)) {
             const std::size_t size = message.body.size() + bgp_wire::kHeaderSize;
@@ -72,14 +81,6 @@ public:
     static std::size_t index(net::Family family) { return family == net::Family::V4 ? 0 : 1; }
 
 private:
-    void expect_repeats(net::Family family) {
-        for (const auto& [prefix, attributes] : table) {
-            if (prefix.address().family() == family) {
-                boxes[index(family)].to_be_repeated.insert(prefix);
-            }
-        }
-    }
-
     void read_mark(std::span<const std::byte> body) {
         const auto decoded = bgp_wire::decode_route_refresh(body);
         const auto mark = std::get<std::optional<bgp_wire::RouteRefresh>>(decoded);

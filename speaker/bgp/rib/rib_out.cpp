@@ -106,9 +106,10 @@ struct RibOut::State {
     void settle_modes(std::uint32_t slot) {
         PeerState& peer = *peers[slot];
         peer.synced = synced(slot);
-        for (FamilyRib& family : families) {
-            family.set_shutdown(slot, shutdown || peer.shutdown);
-            family.set_withdrawn(slot, withdrawn || peer.withdrawn);
+        for (std::size_t family = 0; family < families.size(); ++family) {
+            const bool unsendable = peer.marks[family].unsendable.has_value();
+            families[family].set_shutdown(slot, shutdown || peer.shutdown);
+            families[family].set_withdrawn(slot, withdrawn || peer.withdrawn || unsendable);
         }
     }
     void settle_modes() {
@@ -195,17 +196,47 @@ PeerId RibOut::add_peer(SessionView session) {
     for (std::size_t family = 0; family < kFamilies.size(); ++family) {
         Marks& marks = peer.marks[family];
         auto choice = choose_next_hop(peer.session, kFamilies[family]);
-        if (auto* const next_hop = std::get_if<NextHop>(&choice)) {
-            marks.negotiated = true;
-            state.families[family].add_peer(
-                slot, peer.session, std::move(*next_hop), state.shutdown, state.withdrawn
-            );
-            continue;
+        NextHop next_hop{{}, {}, bgp_wire::Nlri::Multiprotocol};
+        if (const auto* const reason = std::get_if<Unsendable>(&choice)) {
+            marks.unsendable = *reason;
+        } else {
+            next_hop = std::get<NextHop>(std::move(choice));
         }
-        marks.unsendable = std::get<Unsendable>(choice);
         marks.negotiated = marks.unsendable != Unsendable::NotNegotiated;
+        if (marks.negotiated) {
+            // Without a next hop nothing is announced until set_next_hops brings one.
+            const bool withdrawn = state.withdrawn || marks.unsendable;
+            state.families[family].add_peer(
+                slot, peer.session, std::move(next_hop), state.shutdown, withdrawn
+            );
+        }
     }
     return PeerId{slot};
+}
+
+void RibOut::set_next_hops(
+    PeerId peer,
+    std::optional<net::IpAddress> v4,
+    std::optional<net::IpAddress> v6,
+    std::optional<net::IpAddress> link_local
+) {
+    PeerState& reader = state_->peer(peer);
+    const auto slot = static_cast<std::uint32_t>(peer);
+    reader.synced = state_->synced(slot);
+    reader.session.next_hop_v4 = v4;
+    reader.session.next_hop_v6 = v6;
+    reader.session.next_hop_link_local = link_local;
+    for (std::size_t family = 0; family < kFamilies.size(); ++family) {
+        Marks& marks = reader.marks[family];
+        auto choice = choose_next_hop(reader.session, kFamilies[family]);
+        marks.unsendable.reset();
+        if (const auto* const reason = std::get_if<Unsendable>(&choice)) {
+            marks.unsendable = *reason;  // the last next hop stays: withdrawals look like it
+        } else {
+            state_->families[family].set_next_hop(slot, std::get<NextHop>(std::move(choice)));
+        }
+    }
+    state_->settle_modes(slot);
 }
 
 void RibOut::remove_peer(PeerId peer) {

@@ -36,6 +36,15 @@ public:
 
     [[nodiscard]] PeerId add_peer(SessionView session);
     void remove_peer(PeerId peer);
+    // Our addresses on a session changed while it lives; meanings as in SessionView. A family whose
+    // next hop is another one goes out again, one that lost it is withdrawn, one that got its first
+    // is announced.
+    void set_next_hops(
+        PeerId peer,
+        std::optional<net::IpAddress> v4,
+        std::optional<net::IpAddress> v6,
+        std::optional<net::IpAddress> link_local
+    );
 
     // Whether write may have bytes for this peer. It may turn out to have none (routes that need
     // not be told after all); then this is false afterwards.

@@ -74,6 +74,44 @@ TEST(RibOutTest, Ipv4OverIpv6NextHopsIsAnnouncedAndWithdrawn) {
     EXPECT_TRUE(lab.listeners[0].table.empty());
 }
 
+TEST(RibOutTest, ARouteThatGoesWhileItsNextHopChangesIsWithdrawn) {
+    Lab lab;
+    lab.rib.apply(announce_many(2), 1);
+    lab.add(session_of());
+    lab.drain(0);
+
+    const auto other = net::IpAddress::v4(0xc0000202U);
+    lab.rib.set_next_hops(lab.ids[0], other, {}, {});
+    lab.rib.apply({{}, {v4(0)}}, 2);
+    lab.listeners[0].expect_repeats(net::Family::V4);
+    lab.drain(0);
+
+    EXPECT_EQ(lab.listeners[0].table.size(), 1U);
+    EXPECT_EQ(lab.listeners[0].table[v4(1)].next_hop, other);
+    EXPECT_EQ(lab.listeners[0].announcements, 3U) << "two at first, one again";
+}
+
+TEST(RibOutTest, AFamilyThatLosesItsNextHopIsWithdrawnUntilItHasOneAgain) {
+    Lab lab;
+    lab.rib.apply(announce(v6(1)), 1);
+    SessionView session = session_of();
+    session.v6 = true;
+    lab.add(session);
+    lab.drain(0);
+    const auto v6_hop = net::IpAddress::parse("fd00::1").value();
+
+    lab.rib.set_next_hops(lab.ids[0], session.next_hop_v4, v6_hop, {});
+    lab.drain(0);
+    EXPECT_EQ(lab.listeners[0].table.size(), 1U);
+    EXPECT_EQ(lab.rib.unsendable(lab.ids[0], net::Family::V6), std::nullopt);
+
+    lab.rib.set_next_hops(lab.ids[0], session.next_hop_v4, {}, {});
+    EXPECT_EQ(lab.rib.synced(lab.ids[0]), 1U) << "never falls";
+    lab.drain(0);
+    EXPECT_TRUE(lab.listeners[0].table.empty());
+    EXPECT_EQ(lab.rib.unsendable(lab.ids[0], net::Family::V6), Unsendable::NoNextHop);
+}
+
 TEST(RibOutTest, AChangeTakenBackBeforeItWasToldIsNoMessage) {
     Lab lab;
     lab.rib.apply(announce_many(3), 1);

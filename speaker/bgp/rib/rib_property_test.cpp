@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +25,16 @@ struct Reader {
     Listener listener{{}};
     bool shutdown = false;
     bool withdrawn = false;
+    std::array<std::optional<NextHop>, 2> next_hops;  // the last there was, by family
+    bool plain = true;  // no mode nor next hop ever changed: `synced` and its table go together
     std::uint64_t synced = 0;
 };
+
+std::optional<NextHop> next_hop_of(const SessionView& session, net::Family family) {
+    auto choice = choose_next_hop(session, family);
+    auto* const found = std::get_if<NextHop>(&choice);
+    return found == nullptr ? std::nullopt : std::optional(std::move(*found));
+}
 
 class World {
 public:
@@ -100,6 +110,16 @@ private:
         return paths;
     }
 
+    void draw_next_hops(SessionView& out) {
+        const auto draw = [this](unsigned percent, std::vector<std::string> choices) {
+            return chance(percent) ? net::IpAddress::parse(any(choices)).value()
+                                   : std::optional<net::IpAddress>();
+        };
+        out.next_hop_v4 = draw(70, {"10.1.1.1", "10.1.1.2"});
+        out.next_hop_v6 = draw(70, {"fd00::1", "fd00::2"});
+        out.next_hop_link_local = draw(50, {"fe80::1"});
+    }
+
     SessionView random_session() {
         SessionView out;
         out.peer = std::string(1, static_cast<char>('a' + rng_.below(5)));
@@ -111,15 +131,7 @@ private:
         out.v4_over_v6 = chance(30);
         out.enhanced_refresh = chance(50);
         out.max_message = any<std::size_t>({4096, 4096, 65'535, 180});
-        if (chance(70)) {
-            out.next_hop_v4 = net::IpAddress::v4(0x0a010101U);
-        }
-        if (chance(70)) {
-            out.next_hop_v6 = net::IpAddress::parse("fd00::1").value();
-        }
-        if (chance(50)) {
-            out.next_hop_link_local = net::IpAddress::parse("fe80::1").value();
-        }
+        draw_next_hops(out);
         if (!out.ibgp && chance(40)) {
             out.role = static_cast<bgp_wire::Role>(rng_.below(5));
         }
@@ -168,14 +180,48 @@ private:
             plan_[route.prefix] = route.paths;
         }
         rib_.apply(changes, ++sequence_);
+        for (const net::Prefix& prefix : changes.remove) {
+            changed_[prefix] = sequence_;
+        }
+        for (const Route& route : changes.upsert) {
+            changed_[route.prefix] = sequence_;
+        }
     }
 
     void add_reader() {
         auto reader = std::make_unique<Reader>();
         reader->session = random_session();
         reader->listener = Listener(reader->session);
+        note_next_hops(*reader);
         reader->id = rib_.add_peer(reader->session);
         readers_.push_back(std::move(reader));
+    }
+
+    // True for a family that goes out again.
+    std::array<bool, 2> note_next_hops(Reader& reader) {
+        std::array<bool, 2> again{};
+        for (const auto family : {net::Family::V4, net::Family::V6}) {
+            const auto now = next_hop_of(reader.session, family);
+            auto& last = reader.next_hops[Listener::index(family)];
+            again[Listener::index(family)] = now && last && *now != *last;
+            last = now ? now : last;
+        }
+        return again;
+    }
+
+    void change_next_hops(Reader& reader) {
+        SessionView& session = reader.session;
+        draw_next_hops(session);
+        reader.plain = false;
+        rib_.set_next_hops(
+            reader.id, session.next_hop_v4, session.next_hop_v6, session.next_hop_link_local
+        );
+        const auto again = note_next_hops(reader);
+        for (const auto family : {net::Family::V4, net::Family::V6}) {
+            if (again[Listener::index(family)]) {
+                reader.listener.expect_repeats(family);
+            }
+        }
     }
 
     void remove_reader() {
@@ -199,7 +245,22 @@ private:
         }
         EXPECT_GE(rib_.synced(reader.id), reader.synced) << "synced falls";
         reader.synced = rib_.synced(reader.id);
+        check_synced(reader);
         check_if_in_sync(reader);
+    }
+
+    // What was not changed since `synced` is as the peer was told.
+    void check_synced(const Reader& reader) {
+        if (!reader.plain || held_) {
+            return;
+        }
+        const auto wanted = expected(reader);
+        for (const auto& [prefix, sequence] : changed_) {
+            if (sequence <= reader.synced) {
+                EXPECT_EQ(wanted.count(prefix), reader.listener.table.count(prefix))
+                    << to_string(prefix) << " synced " << reader.synced;
+            }
+        }
     }
 
     void check_if_in_sync(const Reader& reader) {
@@ -234,6 +295,9 @@ private:
     }
 
     void set_modes(Reader& reader) {
+        for (const auto& each : readers_) {
+            each->plain = false;
+        }
         switch (rng_.below(8)) {
             case 0:
                 shutdown_ = !shutdown_;
@@ -279,8 +343,10 @@ private:
             remove_reader();
         } else if (choice < 45) {
             refresh(*any(readers_));
-        } else if (choice < 50) {
+        } else if (choice < 49) {
             set_modes(*any(readers_));
+        } else if (choice < 51) {
+            change_next_hops(*any(readers_));
         } else if (choice < 55) {
             drain(*any(readers_));
         } else {
@@ -299,6 +365,7 @@ private:
         return out;
     }();
     Plan plan_;
+    std::map<net::Prefix, std::uint64_t> changed_;
     std::vector<std::unique_ptr<Reader>> readers_;
     std::uint64_t sequence_ = 0;
     bool held_ = true;

@@ -45,6 +45,7 @@ struct NextHop {
     net::IpAddress address;
     std::optional<net::IpAddress> link_local;
     bgp_wire::Nlri nlri = bgp_wire::Nlri::Classic;
+    friend bool operator==(const NextHop&, const NextHop&) = default;
 };
 [[nodiscard]] std::variant<NextHop, Unsendable> choose_next_hop(
     const SessionView& session, net::Family family
