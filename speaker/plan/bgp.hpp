@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 // Which routes this node announces by BGP, to which of its peers with which attributes, and for
@@ -36,13 +37,27 @@ struct BgpPath {
 };
 using BgpPaths = std::vector<BgpPath>;  // the one for all peers is the last
 
-struct BgpRoute {
-    // Never null. Shared by all routes that are announced alike.
-    std::shared_ptr<const BgpPaths> paths;
-    // The BgpChanges::sequence since which the prefix goes to all of these peers.
-    std::uint64_t since = 0;
-    // The same to the same peers; `since` does not count.
-    friend bool operator==(const BgpRoute& a, const BgpRoute& b) { return *a.paths == *b.paths; }
+// Where a prefix goes, and since when.
+class BgpRoute {
+public:
+    // `paths` is never null. As of the BgpChanges::sequence.
+    BgpRoute(std::shared_ptr<const BgpPaths> paths, std::uint64_t sequence);
+    void set(std::shared_ptr<const BgpPaths> paths, std::uint64_t sequence);
+
+    // Shared by all routes that are announced alike.
+    [[nodiscard]] const std::shared_ptr<const BgpPaths>& paths() const { return paths_; }
+    [[nodiscard]] bool goes_to(const std::string& peer) const;
+    // The sequence of the change that sent the prefix to this peer, which it goes to; what has been
+    // said of it there since does not count.
+    [[nodiscard]] std::uint64_t since(const std::string& peer) const;
+
+    // The same to the same peers; since when does not count.
+    friend bool operator==(const BgpRoute& a, const BgpRoute& b) { return *a.paths_ == *b.paths_; }
+
+private:
+    std::shared_ptr<const BgpPaths> paths_;
+    std::uint64_t since_;
+    std::vector<std::pair<std::string, std::uint64_t>> longer_;  // who had it before `since_`
 };
 
 // Why an address has no route from this node, in the order of asking.

@@ -102,7 +102,7 @@ BgpChanges diff(const BgpPlan& before, const BgpPlan& after) {
     for (const auto& [prefix, route] : after.routes) {
         const auto old = before.routes.find(prefix);
         if (old == before.routes.end() || old->second != route) {
-            changes.upsert.push_back({prefix, route.paths});
+            changes.upsert.push_back({prefix, route.paths()});
         }
     }
     for (const auto& [prefix, route] : before.routes) {

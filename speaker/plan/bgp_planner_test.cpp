@@ -26,8 +26,8 @@ protected:
         }
         return in_use_;
     }
-    std::uint64_t since(std::string_view of = "192.0.2.10/32") {
-        return planner_.plan().routes.at(prefix(of)).since;
+    std::uint64_t since(const std::string& peer) {
+        return planner_.plan().routes.at(prefix("192.0.2.10/32")).since(peer);
     }
 
     BgpPlanner planner_;
@@ -107,11 +107,16 @@ TEST_F(BgpPlannerTest, AFamiliarRouteKeepsItsAgeWhenOnlyAttributesChange) {
     static_cast<void>(synced());
     first().communities.standard = {kRed};
     EXPECT_EQ(synced().sequence, 2U);
-    EXPECT_EQ(since(), 1U);
+    EXPECT_EQ(since("r1"), 1U);
 
     first().peers = {"r1"};
     EXPECT_EQ(synced().sequence, 3U);
-    EXPECT_EQ(since(), 3U);
+    EXPECT_EQ(since("r1"), 1U);
+
+    first().peers.clear();
+    EXPECT_EQ(synced().sequence, 4U);
+    EXPECT_EQ(since("r1"), 1U);
+    EXPECT_EQ(since("r2"), 4U);
 }
 
 TEST_F(BgpPlannerTest, RoutesThatAreAnnouncedAlikeShareTheirPaths) {
@@ -119,7 +124,7 @@ TEST_F(BgpPlannerTest, RoutesThatAreAnnouncedAlikeShareTheirPaths) {
     add_slice("db", {"a"});
     static_cast<void>(synced());
     const auto& routes = planner_.plan().routes;
-    EXPECT_EQ(routes.begin()->second.paths, std::next(routes.begin())->second.paths);
+    EXPECT_EQ(routes.begin()->second.paths(), std::next(routes.begin())->second.paths());
 }
 
 TEST_F(BgpPlannerTest, ForgetsWhatIsGone) {
@@ -281,7 +286,7 @@ TEST_P(BgpPropertyTest, IncrementalEqualsFullAndTheChangesLeadThere) {
         }
         ASSERT_EQ(applied.size(), wanted.routes.size());
         for (const auto& [prefix, route] : wanted.routes) {
-            ASSERT_EQ(applied.at(prefix), *route.paths) << to_string(prefix);
+            ASSERT_EQ(applied.at(prefix), *route.paths()) << to_string(prefix);
         }
     }
 }

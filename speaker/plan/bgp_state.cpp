@@ -35,23 +35,6 @@ std::vector<std::pair<kube::ObjectKey, std::shared_ptr<const T>>> differences(
     return changed;
 }
 
-// To how many it goes, whatever they are told.
-bool same_peers(const BgpPaths& a, const BgpPaths& b) {
-    const auto all = [](const BgpPaths& paths) {
-        return !paths.empty() && paths.back().peers.empty();
-    };
-    const auto named = [](const BgpPaths& paths) {
-        std::vector<std::string> peers;
-        for (const BgpPath& path : paths) {
-            peers.insert(peers.end(), path.peers.begin(), path.peers.end());
-        }
-        std::sort(peers.begin(), peers.end());
-        return peers;
-    };
-    // What goes to all goes to those that get a version of their own, too.
-    return all(a) || all(b) ? all(a) && all(b) : named(a) == named(b);
-}
-
 std::vector<BgpAddress> addresses_of(const kube::Service& service) {
     std::vector<BgpAddress> addresses;
     for (const kube::LoadBalancerIngress& ingress : service.ingress) {
@@ -448,13 +431,11 @@ void BgpPlanner::State::settle(const net::Prefix& prefix, BgpChanges& changes) {
     }
     std::shared_ptr<const BgpPaths> paths = paths_for(tallies->second);
     if (route == plan_.routes.end()) {
-        plan_.routes.emplace(prefix, BgpRoute{paths, changes.sequence});
+        plan_.routes.emplace(prefix, BgpRoute(paths, changes.sequence));
     } else {
-        const bool same = route->second.paths == paths || *route->second.paths == *paths;
-        if (!same && !same_peers(*route->second.paths, *paths)) {
-            route->second.since = changes.sequence;
-        }
-        route->second.paths = paths;
+        const auto& held = route->second.paths();
+        const bool same = held == paths || *held == *paths;
+        route->second.set(paths, changes.sequence);
         if (same) {
             return;
         }

@@ -9,15 +9,9 @@
 namespace steelyard::speaker_plan {
 namespace {
 
-bool means(const BgpPaths& paths, const std::string& peer) {
-    return std::any_of(paths.begin(), paths.end(), [&](const BgpPath& path) {
-        return path.peers.empty() || std::binary_search(path.peers.begin(), path.peers.end(), peer);
-    });
-}
-
 bool was_sent(const BgpPeerFacts& facts, const net::Prefix& prefix, const BgpRoute& route) {
     const bool carried = prefix.address().is_v4() ? facts.v4 : facts.v6;
-    return carried && facts.synced >= route.since && means(*route.paths, facts.peer);
+    return carried && route.goes_to(facts.peer) && facts.synced >= route.since(facts.peer);
 }
 
 // The peers that were sent a route to any address of the Service, sorted.

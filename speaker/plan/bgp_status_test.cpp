@@ -92,6 +92,26 @@ TEST_F(BgpStatusTest, ANewRouteCountsOnceThePeerIsInSync) {
     EXPECT_THAT(desired_bgp_statuses(scope_, planner.plan(), facts_), SizeIs(2));
 }
 
+// Or an edit of `peers` would delete and create anew the objects of all Services.
+TEST_F(BgpStatusTest, APeerThatKeepsARouteIsToldOfWhileOthersComeAndGo) {
+    BgpPlanner planner;
+    const auto peers_after = [&](std::vector<std::string> meant) {
+        first().peers = std::move(meant);
+        snapshot_.config = std::make_shared<const config::Config>(config_);
+        planner.sync(snapshot_);
+        static_cast<void>(planner.update());
+        const BgpStatuses all = desired_bgp_statuses(scope_, planner.plan(), facts_);
+        return all.empty() ? std::vector<std::string>() : all.begin()->second.peers;
+    };
+    EXPECT_THAT(peers_after({}), ElementsAre("r1", "r2"));
+    EXPECT_THAT(peers_after({"r1"}), ElementsAre("r1"));
+    EXPECT_THAT(peers_after({"r1", "r2"}), ElementsAre("r1"));
+    facts_[1].synced = 3;
+    EXPECT_THAT(peers_after({"r1", "r2"}), ElementsAre("r1", "r2"));
+    EXPECT_THAT(peers_after({"r2"}), ElementsAre("r2"));
+    EXPECT_THAT(peers_after({}), ElementsAre("r2"));
+}
+
 TEST_F(BgpStatusTest, EveryServiceOfAnAggregateHasTheSamePeers) {
     add_service("db", {"192.0.2.20"});
     add_slice("db", {"a"});

@@ -55,7 +55,7 @@ protected:
         return all;
     }
     BgpPaths paths(std::string_view of = "192.0.2.10/32") {
-        return *bgp().routes.at(prefix(of)).paths;
+        return *bgp().routes.at(prefix(of)).paths();
     }
     // What the peer is told; nothing when no path is for it.
     std::optional<BgpAttributes> told(

@@ -137,7 +137,7 @@ std::optional<std::string> explain_bgp(const BgpPlan& plan, const net::IpAddress
             }
             text += "\n";
             for (const net::Prefix& prefix : entry.prefixes) {
-                text += to_string(prefix) + "\n" + text_of(*plan.routes.at(prefix).paths);
+                text += to_string(prefix) + "\n" + text_of(*plan.routes.at(prefix).paths());
             }
             for (const BgpConflict& conflict : service->conflicts) {
                 if (conflict.prefix.contains(address)) {
