@@ -7,6 +7,17 @@
 // What the wire thread is told to announce. This part of the control thread awaits nothing but its
 // signal: between a verdict and the announcement there is only the plan.
 namespace steelyard::speaker {
+namespace {
+
+const char* refusal(const config::LastGood& config) {
+    if (!config.loaded()) {
+        return "configuration refused; there is none to use";
+    }
+    return config.partial() ? "object refused; the rest is in use without it"
+                            : "configuration refused; the last good one stays";
+}
+
+}  // namespace
 
 // Apart from kernel_loop(): when a node dies, its addresses do not wait for a large write.
 awaitable<void> Speaker::plan_loop() {
@@ -26,11 +37,18 @@ awaitable<void> Speaker::plan_loop() {
 }
 
 bool Speaker::load_config() {
-    config::Objects objects = watches_.config_objects();
+    std::optional<config::Scope> scope;
     const auto node = watches_.nodes().find(kube::ObjectKey{"", options_.node_name});
     if (node != watches_.nodes().end()) {
-        objects.scope = config::Scope{options_.node_name, node->second->meta.labels};
+        scope = config::Scope{options_.node_name, node->second->meta.labels};
     }
+    if (watches_.config_version() == parsed_version_ && scope == parsed_scope_) {
+        return false;
+    }
+    parsed_version_ = watches_.config_version();
+    parsed_scope_ = scope;
+    config::Objects objects = watches_.config_objects();
+    objects.scope = std::move(scope);
     const std::vector<config::Problem> before = config_.problems();
     const bool had_one = config_.loaded();
     const bool changed = config_.update(config::parse(objects));
@@ -41,9 +59,7 @@ bool Speaker::load_config() {
         return changed;
     }
     for (const config::Problem& problem : config_.problems()) {
-        log_.error(
-            "configuration refused; the last good one stays", {{"problem", to_string(problem)}}
-        );
+        log_.error(refusal(config_), {{"problem", to_string(problem)}});
     }
     if (!config_.stale()) {
         log_.info("configuration is right again");

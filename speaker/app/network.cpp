@@ -153,6 +153,7 @@ awaitable<void> Speaker::upkeep_loop() {
     for (;;) {
         co_await rt::sleep_for(kUpkeep);
         reload_keys();
+        bgp_.upkeep();
         if (conflicts_.expire(now())) {
             tell_statuses();
         }

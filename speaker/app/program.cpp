@@ -53,6 +53,7 @@ void Speaker::become_ready() {
     if (!ready_) {
         ready_ = true;
         begin_settling();
+        replan_.notify();  // routes waited for this
         log_.info("ready", {{"node", options_.node_name}});
     }
 }
@@ -64,6 +65,7 @@ void Speaker::note(const Result<dataplane::Report>& report) {
         if (!failing_since_) {
             failing_since_ = std::chrono::steady_clock::now();
         }
+        replan_.notify();  // it drains when this lasts
     } else {
         failing_since_.reset();
         unservable_.clear();

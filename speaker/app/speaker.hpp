@@ -131,6 +131,8 @@ private:
     L2StatusWriter l2_statuses_;
 
     config::LastGood config_;
+    std::uint64_t parsed_version_ = 0;  // of the objects it was made from
+    std::optional<config::Scope> parsed_scope_;
     gossip_wire::KeyRing keys_;
     std::string key_failure_;   // as logged
     WireSide::SightRef sight_;  // null until gossip told

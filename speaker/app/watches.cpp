@@ -52,6 +52,16 @@ typename kube::Informer<T>::Callbacks Watches::callbacks_for(
     return callbacks;
 }
 
+template <class T>
+typename kube::Informer<T>::Callbacks Watches::config_callbacks() {
+    auto callbacks = callbacks_for<T>([this](const kube::Change<T>&) { ++config_version_; });
+    callbacks.on_synced = [this, next = callbacks.on_synced] {
+        ++config_version_;
+        next();
+    };
+    return callbacks;
+}
+
 Watches::Watches(
     kube::KubeApi& api,
     const log::Logger& log,
@@ -84,37 +94,37 @@ Watches::Watches(
       pools_(
           api,
           Collection(Resource<kube::IpAddressPool>::kType, ns),
-          callbacks_for<kube::IpAddressPool>({}),
+          config_callbacks<kube::IpAddressPool>(),
           seed + 4
       ),
       advertisements_(
           api,
           Collection(Resource<kube::L2Advertisement>::kType, ns),
-          callbacks_for<kube::L2Advertisement>({}),
+          config_callbacks<kube::L2Advertisement>(),
           seed + 5
       ),
       bgp_peers_(
           api,
           Collection(Resource<kube::BgpPeer>::kType, ns),
-          callbacks_for<kube::BgpPeer>({}),
+          config_callbacks<kube::BgpPeer>(),
           seed + 6
       ),
       bgp_advertisements_(
           api,
           Collection(Resource<kube::BgpAdvertisement>::kType, ns),
-          callbacks_for<kube::BgpAdvertisement>({}),
+          config_callbacks<kube::BgpAdvertisement>(),
           seed + 7
       ),
       communities_(
           api,
           Collection(Resource<kube::Community>::kType, ns),
-          callbacks_for<kube::Community>({}),
+          config_callbacks<kube::Community>(),
           seed + 8
       ),
       bfd_profiles_(
           api,
           Collection(Resource<kube::BfdProfile>::kType, ns),
-          callbacks_for<kube::BfdProfile>({}),
+          config_callbacks<kube::BfdProfile>(),
           seed + 9
       ),
       secrets_(
@@ -128,11 +138,12 @@ Watches::Watches(
 
 // An installation whose role allows no Secrets goes on without: only sessions that need one suffer.
 kube::Informer<kube::Secret>::Callbacks Watches::secret_callbacks() {
-    auto callbacks = callbacks_for<kube::Secret>({});
+    auto callbacks = config_callbacks<kube::Secret>();
     callbacks.on_error = [this, next = callbacks.on_error](const Error* error) {
         next(error);
         const bool refused = error != nullptr && is(*error, Errc::Unauthorized);
         if (std::exchange(secrets_refused_, refused) != refused) {
+            ++config_version_;
             callbacks_.on_any();
         }
     };

@@ -44,6 +44,8 @@ public:
     [[nodiscard]] const auto& bgp_peers() const { return bgp_peers_.store().objects(); }
     // All metallb.io objects, and the passwords they name when those may be read.
     [[nodiscard]] config::Objects config_objects() const;
+    // Another number whenever they may be different; never 0.
+    [[nodiscard]] std::uint64_t config_version() const { return config_version_; }
 
 private:
     template <class T>
@@ -53,8 +55,13 @@ private:
 
     kube::Informer<kube::Secret>::Callbacks secret_callbacks();
 
+    // For the kinds of config_objects().
+    template <class T>
+    typename kube::Informer<T>::Callbacks config_callbacks();
+
     const log::Logger& log_;
     Callbacks callbacks_;
+    std::uint64_t config_version_ = 1;
     kube::Informer<kube::Service> services_;
     kube::Informer<kube::EndpointSlice> slices_;
     kube::Informer<kube::Node> nodes_;

@@ -15,6 +15,8 @@ const io::BgpPeerStatus* find(const io::BgpStatus& status, const std::string& na
     return found == status.end() ? nullptr : &*found;
 }
 
+constexpr std::size_t kTroublesTold = 8;
+
 // Other nodes' objects are theirs, and many.
 std::string own_objects(const std::string& node_name) {
     return std::string(speaker_plan::kNodeLabel) + "=" + speaker_plan::label_value(node_name);
@@ -199,7 +201,9 @@ void BgpSide::tell_session(const io::BgpPeerStatus* before, const io::BgpPeerSta
         }
         return;
     }
-    if (now.trouble && told_[now.name].insert(now.trouble->text).second) {
+    // Texts come from the other side too, so there may be any number of them.
+    std::set<std::string>& told = told_[now.name];
+    if (now.trouble && told.size() < kTroublesTold && told.insert(now.trouble->text).second) {
         telling_.peer_event(
             now.name,
             now.trouble->kind != bgp::Trouble::Kind::Stopped,

@@ -78,6 +78,8 @@ public:
 
     void on_status(const std::shared_ptr<const io::BgpStatus>& status);
     void on_log(io::BgpDriver::Level level, const std::string& line) const;
+    // Every few seconds: brings the numbers in BGPSessionState up to date.
+    void upkeep();
     // Our own pod, which the status objects go with.
     void set_owner(std::optional<kube::PodOwner> pod);
 
@@ -120,6 +122,8 @@ private:
         bool up = false;
         std::string reason;
         WallTime since;
+        std::size_t sent_v4 = 0;  // as told: not each change of them is worth a write
+        std::size_t sent_v6 = 0;
     };
     std::map<std::string, Dated> dated_;  // by peer
     speaker_plan::StatusScope scope_;

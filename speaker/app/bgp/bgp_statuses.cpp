@@ -30,7 +30,19 @@ void BgpSide::date(const io::BgpPeerStatus& peer) {
     const std::string reason = reason_of(peer);
     const auto [it, fresh] = dated_.try_emplace(peer.name);
     if (fresh || it->second.up != up || it->second.reason != reason) {
-        it->second = {up, reason, std::chrono::system_clock::now()};
+        const WallTime now = std::chrono::system_clock::now();
+        it->second = {up, reason, now, peer.prefixes_v4, peer.prefixes_v6};
+    }
+}
+
+void BgpSide::upkeep() {
+    for (const io::BgpPeerStatus& peer : *status_) {
+        Dated& dated = dated_[peer.name];
+        if (dated.sent_v4 != peer.prefixes_v4 || dated.sent_v6 != peer.prefixes_v6) {
+            dated.sent_v4 = peer.prefixes_v4;
+            dated.sent_v6 = peer.prefixes_v6;
+            session_states_.wake();
+        }
     }
 }
 
@@ -51,8 +63,8 @@ BgpStatusWriter::Changes BgpSide::service_statuses(
 SessionStateWriter::Changes BgpSide::session_states(
     const speaker_plan::Objects<kube::BgpSessionState>& observed
 ) const {
-    if (!applied_) {
-        return {};
+    if (!applied_ && status_->empty()) {
+        return {};  // the driver has not told yet
     }
     std::vector<kube::BgpSessionState> sessions;
     for (const io::BgpPeerStatus& peer : *status_) {
@@ -69,9 +81,9 @@ SessionStateWriter::Changes BgpSide::session_states(
         session.message = session.reason.empty() ? "" : peer.trouble->text;
         if (const auto dated = dated_.find(peer.name); dated != dated_.end()) {
             session.since = dated->second.since;
+            session.sent_ipv4 = static_cast<std::int64_t>(dated->second.sent_v4);
+            session.sent_ipv6 = static_cast<std::int64_t>(dated->second.sent_v6);
         }
-        session.sent_ipv4 = static_cast<std::int64_t>(peer.prefixes_v4);
-        session.sent_ipv6 = static_cast<std::int64_t>(peer.prefixes_v6);
         session.remote_asn = peer.negotiated ? peer.negotiated->remote_asn : 0;
         session.restarts = static_cast<std::int64_t>(peer.flaps);
         sessions.push_back(std::move(session));

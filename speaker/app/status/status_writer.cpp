@@ -16,6 +16,7 @@ constexpr Duration kPace = 20ms;     // between writes: at most 50 a second
 constexpr Duration kGather = 100ms;  // between rounds, so that one write follows many changes
 // With thousands of Services a comparison takes long: at most a 20th of the thread's time.
 constexpr int kShare = 20;
+constexpr Duration kFresh = 1s;  // a comparison holds for so long at least
 constexpr Duration kFirstRetry = 1s;
 constexpr Duration kLongestRetry = 30s;
 
@@ -104,6 +105,7 @@ awaitable<void> StatusWriter<Status>::run() {
             continue;
         }
         const Instant before = std::chrono::steady_clock::now();
+        outdated_ = false;
         auto next = changes();
         const Duration gather =
             std::max(kGather, kShare * (std::chrono::steady_clock::now() - before));
@@ -125,14 +127,20 @@ awaitable<void> StatusWriter<Status>::run() {
     }
 }
 
-// The first write that fails ends the round: what is left is compared afresh in the next. But an
-// object that the server refuses is passed over, or those after it would never be written.
+// A long round ends early when there is something else to tell: what was to be removed when a
+// session went may be right again when it is back. The first write that fails ends the round: what
+// is left is compared afresh in the next. But an object that the server refuses is passed over, or
+// those after it would never be written.
 template <class Status>
 awaitable<Result<>> StatusWriter<Status>::apply(Changes changes) {
     Result<> outcome;
+    const Instant fresh_until = std::chrono::steady_clock::now() + kFresh;
+    const auto stale = [this, fresh_until] {
+        return outdated_ && std::chrono::steady_clock::now() > fresh_until;
+    };
     for (const kube::ObjectKey& key : changes.remove) {
         const auto done = co_await remove(key);
-        if (ends_round(done, outcome)) {
+        if (ends_round(done, outcome) || stale()) {
             co_return done;
         }
     }
@@ -145,19 +153,19 @@ awaitable<Result<>> StatusWriter<Status>::apply(Changes changes) {
     }
     for (const Status& status : changes.create) {
         const auto done = co_await create(status);
-        if (ends_round(done, outcome)) {
+        if (ends_round(done, outcome) || stale()) {
             co_return done;
         }
     }
     for (const Status& status : changes.patch_metadata) {
         const auto done = co_await patch(status, "", kube::metadata_patch(status));
-        if (ends_round(done, outcome)) {
+        if (ends_round(done, outcome) || stale()) {
             co_return done;
         }
     }
     for (const Status& status : changes.patch_status) {
         const auto done = co_await patch(status, "status", kube::status_patch(status));
-        if (ends_round(done, outcome)) {
+        if (ends_round(done, outcome) || stale()) {
             co_return done;
         }
     }

@@ -37,7 +37,10 @@ public:
 
     void spawn(rt::TaskGroup& tasks);
     // There may be something else to tell.
-    void wake() { wake_.notify(); }
+    void wake() {
+        outdated_ = true;
+        wake_.notify();
+    }
 
 private:
     awaitable<void> run();
@@ -53,6 +56,7 @@ private:
     Compare compare_;
     speaker_plan::LeftoverPace pace_;
     rt::Signal wake_;
+    bool outdated_ = false;     // the owner has something else to tell since the last comparison
     std::string last_failure_;  // as logged
     std::string watch_failure_;
     kube::Informer<Status> observed_;
