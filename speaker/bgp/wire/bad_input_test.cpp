@@ -211,7 +211,7 @@ TEST(BadInputTest, MultiprotocolAttributesAreMalformed) {
              "00"
              "2020010db8",
          "",
-         Verdict::DisableFamily},
+         Verdict::TreatAsWithdraw},
         {"MP_UNREACH with NLRI",
          kMandatory + "800f08"
                       "000201"

@@ -18,7 +18,7 @@ struct NeedMore {};
 
 struct Frame {
     MessageType type = MessageType::Keepalive;
-    std::span<const std::byte> body;  // valid until the next call of push
+    std::span<const std::byte> body;  // valid until the next call of push or next
 };
 
 class Framer {

@@ -140,10 +140,14 @@ private:
         }
     }
 
-    // RFC 7606 3 g.
+    // RFC 7606 3 g. A message can repeat thousands: one is put into words.
     void find_repeated(const RawAttribute& attribute, bool multiprotocol) {
+        const Verdict verdict = multiprotocol ? Verdict::Reset : Verdict::Discard;
+        if (verdict <= strongest_.verdict) {
+            return;
+        }
         find(
-            {multiprotocol ? Verdict::Reset : Verdict::Discard,
+            {verdict,
              UpdateError::MalformedAttributeList,
              {},
              attribute_name(attribute.type) + ": appears more than once"}

@@ -54,11 +54,6 @@ MpRoutes open_mp(wire::Reader& in, const RawAttribute& attribute, const UpdateCo
     out.family = family;
     if (attribute.overruns) {
         out.finding = disable(attribute, "overruns the attributes");
-    } else if ((attribute.flags & (kFlagOptional | kFlagTransitive)) != kFlagOptional) {
-        out.finding = disable(
-            attribute, "flags " + std::to_string(attribute.flags) + ", want optional non-transitive"
-        );
-        out.finding->error = UpdateError::AttributeFlagsError;
     }
     return out;
 }
@@ -82,6 +77,18 @@ bool is_host(std::span<const std::byte> next_hop) {
     std::generate(bytes.begin(), bytes.end(), [&] { return in.u8(); });
     const auto address = net::IpAddress::v6(bytes);
     return !address.is_unspecified() && !address.is_multicast();
+}
+
+// RFC 7606 3 c: the routes are known, so they alone suffer.
+void check_flags(MpRoutes& out, const RawAttribute& attribute) {
+    if (!out.finding && (attribute.flags & (kFlagOptional | kFlagTransitive)) != kFlagOptional) {
+        out.finding = complain(
+            attribute,
+            Verdict::TreatAsWithdraw,
+            UpdateError::AttributeFlagsError,
+            "flags " + std::to_string(attribute.flags) + ", want optional non-transitive"
+        );
+    }
 }
 
 void read_nlri(MpRoutes& out, const RawAttribute& attribute, std::span<const std::byte> field) {
@@ -129,6 +136,7 @@ MpRoutes read_mp_reach(const RawAttribute& attribute, const UpdateContext& conte
         return out;
     }
     read_nlri(out, attribute, in.rest());
+    check_flags(out, attribute);
     if (!out.finding && !is_host(next_hop)) {
         out.finding = complain(
             attribute,
@@ -145,6 +153,7 @@ MpRoutes read_mp_unreach(const RawAttribute& attribute, const UpdateContext& con
     MpRoutes out = open_mp(in, attribute, context);
     if (!out.finding) {
         read_nlri(out, attribute, in.rest());
+        check_flags(out, attribute);
     }
     return out;
 }

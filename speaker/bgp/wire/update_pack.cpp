@@ -74,7 +74,8 @@ void check(net::Family family, Nlri nlri) {
 // What the lists alone take. Beyond a message there is nothing to encode, and their attributes
 // might not even fit their length field.
 std::size_t octets_of_lists(const PathAttributes& attributes) {
-    return attributes.as_path.size() * 4 + attributes.communities.size() * 4 +
+    const std::size_t hops = attributes.as_path.size();
+    return hops * 4 + hops / 255 * 2 + attributes.communities.size() * 4 +
            attributes.extended.size() * 8 + attributes.large.size() * 12;
 }
 

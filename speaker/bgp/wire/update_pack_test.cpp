@@ -251,6 +251,21 @@ TEST(UpdatePackTest, AttributesThatLeaveNoRoomAreSaid) {
     EXPECT_FALSE(packer.add(prefix("192.0.2.1/32")));
 }
 
+// Each 255 AS numbers cost two octets more: before the message is full, so is the length field.
+TEST(UpdatePackTest, APathThatFillsAnExtendedMessageLeavesNoRoom) {
+    const auto usable = [](std::size_t hops) {
+        PathAttributes attributes = plain();
+        attributes.as_path.assign(hops, 64'512);
+        return UpdatePacker(net::Family::V4, attributes, Nlri::Classic, kMaxExtendedMessage)
+            .usable();
+    };
+
+    EXPECT_TRUE(usable(16'300));
+    for (std::size_t hops = 16'345; hops < 16'400; ++hops) {
+        EXPECT_FALSE(usable(hops)) << hops;
+    }
+}
+
 TEST(UpdatePackTest, TheLastRoomIsUsedAndNoMore) {
     for (std::size_t communities = 0; communities < 1010; ++communities) {
         PathAttributes attributes = plain();

@@ -144,7 +144,7 @@ TEST(UpdateTest, LookAlikesAreNoEndOfRib) {
         {"family not negotiated", "", "800f03000180", "", Verdict::Discard},
         {"empty MP_UNREACH", "", "800f00", "", Verdict::Reset},
         {"MP_UNREACH of two", "", "800f020002", "", Verdict::Reset},
-        {"flags of another class", "", "c00f03000201", "", Verdict::DisableFamily},
+        {"flags of another class", "", "c00f03000201", "", Verdict::TreatAsWithdraw},
         {"empty MP_REACH", "", "800e00", "", Verdict::Reset},
     };
     for (const Case& test : cases) {
