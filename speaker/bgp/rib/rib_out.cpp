@@ -266,7 +266,7 @@ std::size_t RibOut::write(PeerId peer, wire::Writer& out, std::size_t soft_limit
     PeerState& reader = state_->peer(peer);
     const auto slot = static_cast<std::uint32_t>(peer);
     const std::size_t start = out.size();
-    const std::size_t limit = start + soft_limit;
+    const std::size_t limit = start + std::min(soft_limit, ~start);
     const std::size_t first = reader.first_family;
     for (std::size_t turn = 0; !state_->held && turn < kFamilies.size(); ++turn) {
         const std::size_t family = (first + turn) % kFamilies.size();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 namespace steelyard::bgp_rib {
@@ -13,6 +14,18 @@ namespace {
 
 std::size_t ceil_divide(std::size_t value, std::size_t by) {
     return (value + by - 1) / by;
+}
+
+TEST(RibPackingTest, WithoutALimitEverythingIsAppendedToWhatIsThere) {
+    RibOut rib;
+    rib.release();
+    rib.apply(announce_many(2000), 1);
+    const PeerId peer = rib.add_peer(session_of());
+    wire::Writer out;
+    bgp_wire::encode_keepalive(out);
+
+    EXPECT_GT(rib.write(peer, out, std::numeric_limits<std::size_t>::max()), 10'000U);
+    EXPECT_FALSE(rib.pending(peer));
 }
 
 TEST(RibPackingTest, AMessageCarriesAsManyPrefixesAsFit) {
