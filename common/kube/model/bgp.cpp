@@ -42,7 +42,7 @@ Result<BgpPeer> decode_bgp_peer(const nlohmann::json& object) {
     decode_timers(spec, peer);
     peer.router_id = spec["routerID"].text();
     peer.node_selectors = spec["nodeSelectors"].selectors();
-    peer.password = spec["password"].text();
+    peer.password = spec["password"].secret_text();
     peer.password_secret = spec["passwordSecret"]["name"].text();
     peer.bfd_profile = spec["bfdProfile"].text();
     peer.enable_graceful_restart = spec["enableGracefulRestart"].boolean(false);

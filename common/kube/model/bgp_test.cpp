@@ -66,6 +66,14 @@ TEST(DecodeBgpPeerTest, WhatTheUserGotWrongIsReadAsWritten) {
     EXPECT_EQ(decoded->ttl_security_hops, 0);
 }
 
+TEST(DecodeBgpPeerTest, AnErrorDoesNotShowThePassword) {
+    const auto decoded =
+        decode_bgp_peer(json(R"({"metadata":{"name":"p"},"spec":{"password":12345}})"));
+
+    ASSERT_FALSE(decoded);
+    EXPECT_EQ(decoded.error().context, "BGPPeer p: spec.password: the value is not a string");
+}
+
 TEST(DecodeBgpPeerTest, AnEmptyPeerIsOne) {
     const auto decoded =
         decode_bgp_peer(json(R"({"metadata":{"name":"p"},"spec":{"passwordSecret":null}})"));

@@ -117,6 +117,14 @@ std::string Field::text() const {
     return value_->get_ref<const std::string&>();
 }
 
+std::string Field::secret_text() const {
+    if (value_ != nullptr && !value_->is_string()) {
+        complain("the value", "a string");
+        return {};
+    }
+    return text();
+}
+
 bool Field::boolean(bool when_absent) const {
     if (value_ == nullptr) {
         return when_absent;

@@ -46,6 +46,8 @@ public:
     [[nodiscard]] std::vector<Field> items() const;
 
     [[nodiscard]] std::string text() const;  // "" when absent
+    // The same of a secret: a wrong value is never part of a problem.
+    [[nodiscard]] std::string secret_text() const;
     [[nodiscard]] bool boolean(bool when_absent) const;
     [[nodiscard]] std::optional<std::int64_t> integer(std::int64_t min, std::int64_t max) const;
     [[nodiscard]] std::uint16_t port() const;  // 0 when absent; 0..65535
