@@ -143,7 +143,7 @@ class World : public BgpPlannerTest {
 protected:
     void edit(Rng& rng) {
         const std::string name = "s" + std::to_string(rng.below(5));
-        switch (rng.below(9)) {
+        switch (rng.below(10)) {
             case 0:
                 snapshot_.services.erase(kube::ObjectKey{"default", name});
                 break;
@@ -163,6 +163,9 @@ protected:
                 break;
             case 7:
                 edit_advertisement(rng);
+                break;
+            case 8:
+                edit_pools(rng);
                 break;
             default:
                 edit_peers(rng);
@@ -244,6 +247,10 @@ private:
         if (rng.below(4) == 0) {
             one.node_selectors = {selector("rack", "1")};
         }
+    }
+    void edit_pools(Rng& rng) {
+        const char* const ranges[] = {"192.0.2.0/24", "192.0.2.0/30", "203.0.113.0/24"};
+        config_.pools.front() = pool("lan", ranges[rng.below(3)]);
     }
     void edit_peers(Rng& rng) {
         config::BgpPeer& peer = config_.bgp_peers[rng.below(2)];

@@ -229,5 +229,17 @@ TEST_F(SessionStateTest, AnObjectWithoutItsStatusGetsIt) {
     EXPECT_THAT(changes().create, IsEmpty());
 }
 
+// Its label holds the start of the name only.
+TEST_F(SessionStateTest, AnObjectOfALongNameWithoutItsStatusGetsIt) {
+    sessions_ = {session(std::string(100, 'r'))};
+    kube::BgpSessionState bare;
+    bare.meta = desired().begin()->second.meta;
+    bare.owner = scope_.pod;
+    observe(bare);
+
+    EXPECT_THAT(changes().patch_status, SizeIs(1));
+    EXPECT_THAT(changes().remove, IsEmpty());
+}
+
 }  // namespace
 }  // namespace steelyard::speaker_plan

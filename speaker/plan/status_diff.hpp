@@ -88,7 +88,10 @@ template <class Status, class SameStatus, class IsLeftover>
     std::map<kube::ObjectKey, const Status*> kept;
     for (const auto& [key, status] : observed) {
         const StatusSubject subject = subject_of(*status);
-        const auto want = wanted.find(subject.about);
+        auto want = wanted.find(subject.about);
+        if (const auto named = desired.find(key); want == wanted.end() && named != desired.end()) {
+            want = wanted.find(subject_of(named->second).about);  // a label holds but 63 bytes
+        }
         if (subject.node != scope.node_name && subject.node != label_value(scope.node_name)) {
             if (want != wanted.end() && is_leftover(subject)) {
                 changes.leftovers.push_back({key, status->meta.uid, subject.node, subject.about});
@@ -99,9 +102,9 @@ template <class Status, class SameStatus, class IsLeftover>
         const bool keep =
             want != wanted.end() &&
             (key == want->second->meta.key ||
-             (!observed.contains(want->second->meta.key) && !kept.contains(subject.about)));
+             (!observed.contains(want->second->meta.key) && !kept.contains(want->first)));
         if (keep) {
-            kept.emplace(subject.about, status.get());
+            kept.emplace(want->first, status.get());
         } else {
             changes.remove.push_back(key);
         }
