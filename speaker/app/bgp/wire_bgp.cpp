@@ -71,6 +71,7 @@ void WireBgp::set_draining(bool draining) {
 
 void WireBgp::follow_bfd() {
     std::vector<bfd::SessionConfig> sessions;
+    std::set<std::string> watched;
     for (const io::BfdWanted& wanted : wanted_) {
         const auto profile = profiles_.find(wanted.peer);
         if (profile == profiles_.end()) {
@@ -84,9 +85,16 @@ void WireBgp::follow_bfd() {
         session.vrf = wanted.vrf;
         session.multihop = wanted.multihop;
         session.profile = profile->second;
+        watched.insert(session.key);
         sessions.push_back(std::move(session));
     }
     bfd_.set_sessions(std::move(sessions));
+    const std::set<std::string> before = std::exchange(watched_, std::move(watched));
+    for (const std::string& peer : before) {
+        if (!watched_.contains(peer)) {
+            bgp_.on_bfd(peer, bgp::BfdState::None);
+        }
+    }
 }
 
 BgpCounters WireBgp::counters() const {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ private:
     io::BfdDriver bfd_;
     std::map<std::string, bfd::Profile, std::less<>> profiles_;
     std::vector<io::BfdWanted> wanted_;
+    std::set<std::string> watched_;  // peers with a BFD session
 };
 
 }  // namespace steelyard::speaker
