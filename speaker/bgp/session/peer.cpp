@@ -1,6 +1,5 @@
 #include "speaker/bgp/session/peer.hpp"
 
-#include "speaker/bgp/session/graceful_restart.hpp"
 #include "speaker/bgp/session/timing.hpp"
 
 #include <algorithm>
@@ -18,7 +17,7 @@ constexpr std::size_t kRemembered = 64;
 Peer::Peer(PeerConfig config, Rng rng, bool restarting)
     : config_(std::move(config)),
       rng_(rng),
-      restarting_(restarting),
+      kept_{restarting, restarting},
       retry_(kFirstRetry, kLongestRetry),
       idle_(kFirstIdleHold, kLongestIdleHold) {}
 
@@ -156,8 +155,12 @@ void Peer::set_bfd(BfdState state, Instant now, Actions& out) {
 }
 
 // RFC 9384. Nothing is tried over a path known to be dead, until BFD comes up again or has had time
-// enough: a peer may speak BGP without BFD.
+// enough: a peer may speak BGP without BFD. But a peer whose connection had ended before has only
+// restarted, and some start BFD no earlier than BGP.
 void Peer::on_bfd_down(Instant now, Actions& out) {
+    if (connections().empty()) {
+        return;
+    }
     const Trouble trouble{Trouble::Kind::BfdDown, "BFD lost the peer"};
     stop_dialling(out);
     for (const ConnectionId id : connections()) {

@@ -23,6 +23,13 @@ std::vector<std::string> news(const Actions& actions) {
     return out;
 }
 
+// What the OPEN says of graceful restart on the connection just dialled.
+bgp_wire::GracefulRestart offered(Rig& rig) {
+    const auto sent = all<Send>(rig.connect()).at(0).bytes;
+    const auto open = bgp_wire::decode_open(std::span(sent).subspan(bgp_wire::kHeaderSize));
+    return std::get<bgp_wire::Open>(open).capabilities.graceful_restart.value();
+}
+
 // Routes reach this peer until the session is closed again after `error`.
 Actions refuse(Rig& rig, const wire::Bytes& error) {
     rig.connect();
@@ -230,20 +237,37 @@ TEST(PeerTest, OnlyTheFirstSessionsAfterAStartSayRestarting) {
     auto config = test_config();
     config.graceful_restart = true;
     Rig rig(config, true);
-    const auto r_bit = [&] {
-        const auto sent = all<Send>(rig.connect()).at(0).bytes;
-        const auto open = bgp_wire::decode_open(std::span(sent).subspan(bgp_wire::kHeaderSize));
-        return std::get<bgp_wire::Open>(open).capabilities.graceful_restart->restarting;
-    };
     rig.start();
-    EXPECT_TRUE(r_bit());
+    EXPECT_TRUE(offered(rig).restarting);
     rig.close(rig.dialled());
     rig.tick();
-    EXPECT_TRUE(r_bit());
+    EXPECT_TRUE(offered(rig).restarting);
     rig.peer.restart_done();
     rig.close(rig.dialled());
     rig.tick();
-    EXPECT_FALSE(r_bit());
+    EXPECT_FALSE(offered(rig).restarting);
+}
+
+// RFC 4724 4.1: what a booted node had forwarded is lost, and the peer must not keep it.
+TEST(PeerTest, ForwardingWasKeptByARestartedProcessAndOnceThereWasASession) {
+    auto config = test_config();
+    config.graceful_restart = true;
+    for (const bool restarting : {true, false}) {
+        Rig rig(config, restarting);
+        rig.start();
+        EXPECT_EQ(offered(rig).families.at(0).forwarding, restarting);
+        rig.close(rig.dialled());
+        rig.tick();
+        EXPECT_EQ(offered(rig).families.at(0).forwarding, restarting) << "still no session";
+        rig.feed(rig.dialled(), bytes_of(their_open()));
+        rig.feed(rig.dialled(), keepalive());
+        rig.close(rig.dialled());
+        rig.tick();
+        EXPECT_TRUE(offered(rig).families.at(0).forwarding) << "only TCP broke";
+        rig.stop(Stop::Kind::AdminReset);
+        rig.start();
+        EXPECT_TRUE(offered(rig).families.at(0).forwarding);
+    }
 }
 
 TEST(PeerTest, UpdateAppliesLiveWhatItCan) {
@@ -317,6 +341,19 @@ TEST(PeerTest, BfdDownEndsTheSessionAndWaitsForBfd) {
     EXPECT_FALSE(rig.accepted);
     rig.bfd(BfdState::Up);
     EXPECT_EQ(story(rig.run_for(0s)), "dial");
+}
+
+TEST(PeerTest, APeerThatOnlyRestartsIsHeardBeforeBfdIsUpAgain) {
+    auto config = test_config();
+    config.bfd = true;
+    Rig rig(config);
+    const ConnectionId id = rig.reach(State::Established);
+    rig.bfd(BfdState::Up);
+    rig.close(id);
+    EXPECT_EQ(story(rig.bfd(BfdState::Down)), "");
+    rig.run_for(kDeafToCalls);
+    rig.accept();
+    EXPECT_TRUE(rig.accepted);
 }
 
 TEST(PeerTest, WithoutBfdComingUpItTriesAfterAWhile) {
