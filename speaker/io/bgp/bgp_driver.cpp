@@ -429,7 +429,7 @@ BgpPeerStatus BgpDriver::Impl::status_of(const std::string& name, const BgpPeer&
         out.local = peer.ends->local;
     }
     if (peer.rib) {
-        out.synced = rib_.synced(*peer.rib);
+        out.synced = sent_up_to(peer);
         out.in_sync = peer.in_sync;
         out.prefixes_v4 = rib_.prefixes(*peer.rib, net::Family::V4);
         out.prefixes_v6 = rib_.prefixes(*peer.rib, net::Family::V6);

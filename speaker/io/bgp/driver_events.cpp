@@ -13,12 +13,6 @@ std::string families(const bgp::Negotiated& negotiated) {
     return negotiated.v4 ? "IPv4" : "IPv6";
 }
 
-// Nothing of this family can be sent any more.
-bool loses_family(const NextHops& old, const NextHops& next) {
-    return (old.why_not_v4.empty() && !next.why_not_v4.empty()) ||
-           (old.why_not_v6.empty() && !next.why_not_v6.empty());
-}
-
 }  // namespace
 
 // `actions` is what one event led to. Links that got something to send send it afterwards, when the
@@ -133,7 +127,6 @@ void BgpDriver::Impl::join_rib(BgpPeer& peer) {
     view.role = negotiated->role;
     peer.rib = rib_.add_peer(std::move(view));
     peer.in_sync = false;
-    peer.next_hops_due = false;
 }
 
 void BgpDriver::Impl::leave_rib(BgpPeer& peer) {
@@ -144,12 +137,8 @@ void BgpDriver::Impl::leave_rib(BgpPeer& peer) {
     peer.in_sync = false;
     peer.synced = 0;
     peer.hops = {};
-    peer.next_hops_due = false;
 }
 
-// A new view of a session tells every route again, which replaces what was told before, provided
-// nothing is waiting to be withdrawn: so it waits until the peer is in sync. Routes of a family
-// that lost its next hop cannot be replaced; that takes a new session.
 void BgpDriver::Impl::review_next_hops(const BgpPeerPtr& peer) {
     const bgp::Negotiated* negotiated = peer->core.negotiated();
     if (!peer->rib || !peer->ends || negotiated == nullptr || stopping_) {
@@ -164,18 +153,18 @@ void BgpDriver::Impl::review_next_hops(const BgpPeerPtr& peer) {
         *negotiated,
         interfaces_
     );
-    if (loses_family(peer->hops, next)) {
-        const Instant now = bgp_clock_now();
-        bgp::Actions actions;
-        peer->core.stop({bgp::Stop::Kind::ConfigChange, {}}, now, actions);
-        peer->core.start(now, actions);
-        obey(peer, actions);
-        return;
-    }
-    peer->next_hops_due = next != peer->hops;
-    if (peer->next_hops_due) {
+    if (next != peer->hops) {
+        rib_.set_next_hops(*peer->rib, next.v4, next.v6, next.link_local);
+        peer->hops = next;
+        status_changed();
         pump(snapshot(peer->session));
     }
+}
+
+// What is in the buffer yet, the socket was not handed.
+std::uint64_t BgpDriver::Impl::sent_up_to(const BgpPeer& peer) const {
+    const bool all_left = peer.session && peer.session->out.empty();
+    return all_left && peer.rib ? rib_.synced(*peer.rib) : peer.synced;
 }
 
 void BgpDriver::Impl::note_sync(BgpPeer& peer) {
@@ -183,14 +172,7 @@ void BgpDriver::Impl::note_sync(BgpPeer& peer) {
         return;
     }
     const bool in_sync = peer.session->out.empty() && !rib_.pending(*peer.rib);
-    if (in_sync && peer.next_hops_due) {
-        rib_.remove_peer(*peer.rib);
-        join_rib(peer);
-        pump_again_ = true;
-        status_changed();
-        return;
-    }
-    const std::uint64_t synced = rib_.synced(*peer.rib);
+    const std::uint64_t synced = sent_up_to(peer);
     if (in_sync != peer.in_sync || (in_sync && (peer.told_more || synced != peer.synced))) {
         peer.told_more = !in_sync;
         peer.in_sync = in_sync;

@@ -39,10 +39,9 @@ struct BgpPeer {
     std::optional<bgp_rib::PeerId> rib;  // likewise
     std::optional<bgp::Endpoints> ends;  // likewise
     NextHops hops;                       // that the RIB uses
-    bool next_hops_due = false;          // they changed; applied once in sync
     bool in_sync = false;
-    bool told_more = false;  // since the status was last said to have changed
-    std::uint64_t synced = 0;
+    bool told_more = false;    // since the status was last said to have changed
+    std::uint64_t synced = 0;  // changes up to this one have left for the socket
     Instant since;
 };
 using BgpPeerPtr = std::shared_ptr<BgpPeer>;
@@ -96,6 +95,7 @@ private:
     void join_rib(BgpPeer& peer);
     void leave_rib(BgpPeer& peer);
     void review_next_hops(const BgpPeerPtr& peer);
+    [[nodiscard]] std::uint64_t sent_up_to(const BgpPeer& peer) const;
     void note_sync(BgpPeer& peer);
 
     // driver_links.cpp

@@ -251,6 +251,7 @@ bool BgpDriver::Impl::refill(Link& link) {
         return false;
     }
     BgpPeer& peer = *link.owner;
+    const std::uint64_t left = rib_.synced(*peer.rib);
     wire::Writer routes;
     if (rib_.write(*peer.rib, routes, options_.write_buffer) == 0) {
         return false;
@@ -258,6 +259,7 @@ bool BgpDriver::Impl::refill(Link& link) {
     link.out = routes.take();
     link.routes_end = link.out.size();
     peer.told_more = true;
+    peer.synced = left;
     peer.core.on_routes_sent(link.id, count_messages(link.out), link.out.size(), bgp_clock_now());
     return true;
 }
