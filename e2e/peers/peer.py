@@ -17,6 +17,8 @@ SKIPPED = 77
 class Node:
     """A process that prints JSON lines; waits for events instead of sleeping."""
 
+    GREETING = "listening"
+
     def __init__(self, *command):
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -24,7 +26,7 @@ class Node:
         self.seen = []
         self.unclaimed = []
         threading.Thread(target=self._read, daemon=True).start()
-        self.address = self.wait("listening")["address"]
+        self.address = self.wait(self.GREETING).get("address")
 
     def _read(self):
         for line in self.process.stdout:
