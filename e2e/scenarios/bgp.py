@@ -9,7 +9,7 @@ import time
 from cluster import NAMESPACE, ScenarioFailed, expect
 from manifests import balancer, pool_object, start_pods
 
-TOR_ASN, NODES_ASN = 64512, 64513
+TOR_ASN, NODES_ASN, OTHER_ASN = 64512, 64513, 64600
 FOUR, SIX = "192.0.2.{}", "2001:db8:100::{:x}"
 POOL = ("192.0.2.0/26", "2001:db8:100::/122")
 ROUTER, ROUTER6 = "192.168.100.1", "fd00:192:168:100::1"
