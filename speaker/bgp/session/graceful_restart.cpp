@@ -7,7 +7,7 @@
 namespace steelyard::bgp {
 
 std::optional<bgp_wire::GracefulRestart> offered_restart(
-    const PeerConfig& config, bool restarting
+    const PeerConfig& config, const Kept& kept
 ) {
     if (!config.graceful_restart) {
         return std::nullopt;
@@ -16,15 +16,15 @@ std::optional<bgp_wire::GracefulRestart> offered_restart(
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(config.restart_time).count();
     bgp_wire::GracefulRestart out;
-    out.restarting = restarting;
+    out.restarting = kept.restarting;
     out.notification = true;
     out.restart_seconds =
         static_cast<std::uint16_t>(std::clamp<std::int64_t>(seconds, 0, kLongest));
     if (config.v4) {
-        out.families.push_back({net::Family::V4, true});
+        out.families.push_back({net::Family::V4, kept.forwarding});
     }
     if (config.v6) {
-        out.families.push_back({net::Family::V6, true});
+        out.families.push_back({net::Family::V6, kept.forwarding});
     }
     return out;
 }

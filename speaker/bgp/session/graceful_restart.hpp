@@ -11,10 +11,17 @@
 // matters is what the peer does with ours.
 namespace steelyard::bgp {
 
-// What our OPEN offers. The F bit is always set: the kernel forwards whether this process runs or
-// not. Nothing when the configuration does not ask for it.
+// What this speaker kept of an earlier session with the peer, for our OPEN (RFC 4724 4.1).
+struct Kept {
+    bool restarting = false;  // R bit: the process is new and has not told all its routes yet
+    // F bit: the kernel went on forwarding, since only the process or its TCP connection ended. A
+    // node that was booted did not, and the peer must then forget what it kept.
+    bool forwarding = false;
+};
+
+// What our OPEN offers; nothing when the configuration does not ask for it.
 [[nodiscard]] std::optional<bgp_wire::GracefulRestart> offered_restart(
-    const PeerConfig& config, bool restarting
+    const PeerConfig& config, const Kept& kept
 );
 
 // Whether the peer keeps our routes after TCP ended without a word.

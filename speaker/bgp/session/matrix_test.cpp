@@ -92,8 +92,8 @@ TEST(MatrixTest, Administration) {
         [](Rig& rig, ConnectionId) { return rig.bfd(BfdState::Down); },
         {"",
          "",
-         "close -> Idle",
-         "-> Idle",
+         "",
+         "",
          "NOTIFICATION 6/10, flush -> Idle",
          "NOTIFICATION 6/10, flush -> Idle",
          "down, NOTIFICATION 6/10, flush -> Idle"}

@@ -1,6 +1,5 @@
 #include "speaker/bgp/session/open_check.hpp"
 
-#include "speaker/bgp/session/graceful_restart.hpp"
 #include "speaker/bgp/wire/message.hpp"
 
 #include <algorithm>
@@ -191,7 +190,7 @@ Negotiated agree(
 
 }  // namespace
 
-bgp_wire::Open make_open(const PeerConfig& config, const Endpoints& ends, bool restarting) {
+bgp_wire::Open make_open(const PeerConfig& config, const Endpoints& ends, const Kept& kept) {
     bgp_wire::Open out;
     out.asn = config.local_asn;
     out.hold_seconds = whole_seconds(config.hold_time);
@@ -206,7 +205,7 @@ bgp_wire::Open make_open(const PeerConfig& config, const Endpoints& ends, bool r
     // Over IPv4 a session has an IPv4 next hop at hand.
     offers.v4_over_v6 = config.v4 && !ends.local.address.is_v4();
     offers.as4 = config.local_asn;
-    offers.graceful_restart = offered_restart(config, restarting);
+    offers.graceful_restart = offered_restart(config, kept);
     if (!known_internal(config)) {
         offers.role = config.role;
     }

@@ -2,6 +2,7 @@
 
 #include "speaker/bgp/session/action.hpp"
 #include "speaker/bgp/session/connection.hpp"
+#include "speaker/bgp/session/graceful_restart.hpp"
 #include "speaker/bgp/session/peer_config.hpp"
 #include "speaker/bgp/wire/open.hpp"
 
@@ -11,7 +12,7 @@
 namespace steelyard::bgp {
 
 [[nodiscard]] bgp_wire::Open make_open(
-    const PeerConfig& config, const Endpoints& ends, bool restarting
+    const PeerConfig& config, const Endpoints& ends, const Kept& kept
 );
 
 // `sent` is our OPEN on the same connection.

@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using bgp_wire::Role;
 
 std::variant<Negotiated, Fault> judge(const PeerConfig& config, const bgp_wire::Open& received) {
-    return check_open(config, make_open(config, Rig::ends(), false), received);
+    return check_open(config, make_open(config, Rig::ends(), {}), received);
 }
 
 Negotiated agreed(const PeerConfig& config, const bgp_wire::Open& received) {
@@ -110,7 +110,7 @@ TEST(OpenCheckTest, RolesMeanNothingWithinAnAs) {
     auto open = open_of(kOurAs);
     open.capabilities.role = Role::Provider;
     EXPECT_EQ(refusal(config, open), "");
-    EXPECT_EQ(make_open(config, Rig::ends(), false).capabilities.role, std::nullopt);
+    EXPECT_EQ(make_open(config, Rig::ends(), {}).capabilities.role, std::nullopt);
     EXPECT_EQ(agreed(config, open).role, std::nullopt);
 }
 
@@ -180,7 +180,7 @@ TEST(OpenCheckTest, Ipv4OverIpv6NeedsBothAndAnIpv6Transport) {
 
     const net::IpAddress local = net::IpAddress::parse("fe80::1").value();
     const Endpoints ends{{local, 179}, {net::IpAddress::parse("fe80::2").value(), 1024}};
-    const auto sent = make_open(config, ends, false);
+    const auto sent = make_open(config, ends, {});
     const auto out = std::get<Negotiated>(check_open(config, sent, open));
     EXPECT_TRUE(out.v4_over_v6);
     EXPECT_TRUE(out.v4 && out.v6);
@@ -188,14 +188,18 @@ TEST(OpenCheckTest, Ipv4OverIpv6NeedsBothAndAnIpv6Transport) {
 
 TEST(OpenCheckTest, GracefulRestartIsOfferedWhenConfigured) {
     auto config = test_config();
-    EXPECT_EQ(make_open(config, Rig::ends(), true).capabilities.graceful_restart, std::nullopt);
+    EXPECT_EQ(
+        make_open(config, Rig::ends(), {true, true}).capabilities.graceful_restart, std::nullopt
+    );
     config.graceful_restart = true;
     config.v6 = true;
     config.restart_time = 2h;
     const bgp_wire::GracefulRestart expected{
         true, true, 4095, {{net::Family::V4, true}, {net::Family::V6, true}}};
-    EXPECT_EQ(make_open(config, Rig::ends(), true).capabilities.graceful_restart, expected);
-    EXPECT_FALSE(make_open(config, Rig::ends(), false).capabilities.graceful_restart->restarting);
+    EXPECT_EQ(make_open(config, Rig::ends(), {true, true}).capabilities.graceful_restart, expected);
+    const bgp_wire::GracefulRestart booted{
+        false, true, 4095, {{net::Family::V4, false}, {net::Family::V6, false}}};
+    EXPECT_EQ(make_open(config, Rig::ends(), {}).capabilities.graceful_restart, booted);
 }
 
 TEST(OpenCheckTest, ThePeerHelpsOnlyIfBothOfferedGracefulRestart) {

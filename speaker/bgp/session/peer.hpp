@@ -6,6 +6,7 @@
 #include "speaker/bgp/session/connection.hpp"
 #include "speaker/bgp/session/counters.hpp"
 #include "speaker/bgp/session/damping.hpp"
+#include "speaker/bgp/session/graceful_restart.hpp"
 #include "speaker/bgp/session/peer_config.hpp"
 
 #include <cstddef>
@@ -39,8 +40,8 @@ struct Stop {
 
 class Peer {
 public:
-    // `restarting`: our OPENs say that this speaker just restarted and kept forwarding (R bit),
-    // until restart_done().
+    // `restarting`: the process restarted on a node that went on forwarding. Our OPENs say so (R
+    // bit until restart_done(), F bit). Without it the F bit is set once a session was established.
     Peer(PeerConfig config, Rng rng, bool restarting);
     Peer(const Peer&) = delete;
     Peer& operator=(const Peer&) = delete;
@@ -53,7 +54,7 @@ public:
     // Of an unnumbered peer: its link-local address, when known.
     void set_address(std::optional<net::IpAddress> address, Instant now, Actions& out);
     void set_bfd(BfdState state, Instant now, Actions& out);
-    void restart_done() { restarting_ = false; }
+    void restart_done() { kept_.restarting = false; }
 
     void on_connected(ConnectionId id, const Endpoints& ends, Instant now, Actions& out);
     void on_connect_failed(ConnectionId id, const Error& error, Instant now, Actions& out);
@@ -146,7 +147,7 @@ private:
 
     PeerConfig config_;
     Rng rng_;
-    bool restarting_;
+    Kept kept_;  // what our next OPEN says
     bool started_ = false;
     std::optional<net::IpAddress> discovered_;
     BfdState bfd_ = BfdState::None;

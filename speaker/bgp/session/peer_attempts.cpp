@@ -51,7 +51,7 @@ void Peer::on_connected(ConnectionId id, const Endpoints& ends, Instant now, Act
     dialling_.reset();
     retry_.reset();
     dialled_.emplace(id, Connection::Origin::Dialled, ends);
-    dialled_->send_open(make_open(config_, ends, restarting_), now, sink(out));
+    dialled_->send_open(make_open(config_, ends, kept_), now, sink(out));
     tell_state(out);
 }
 
@@ -82,7 +82,7 @@ std::optional<ConnectionId> Peer::on_accepted(const Endpoints& ends, Instant now
     }
     const ConnectionId id = new_id();
     accepted_.emplace(id, Connection::Origin::Accepted, ends);
-    accepted_->send_open(make_open(config_, ends, restarting_), now, sink(out));
+    accepted_->send_open(make_open(config_, ends, kept_), now, sink(out));
     establish_if_confirmed(now, out);
     tell_state(out);
     return id;

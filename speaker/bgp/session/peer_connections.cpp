@@ -1,5 +1,4 @@
 #include "speaker/bgp/session/collision.hpp"
-#include "speaker/bgp/session/graceful_restart.hpp"
 #include "speaker/bgp/session/peer.hpp"
 #include "speaker/bgp/session/timing.hpp"
 
@@ -127,6 +126,7 @@ void Peer::establish(ConnectionId id, Instant now, Actions& out) {
     collision_until_ = retry_at_ = Instant::max();
     idle_hold_ = waits_for_bfd_ = no_answer_ = false;
     retry_.reset();
+    kept_.forwarding = true;
     ++counters_.established;
     out.emplace_back(Established{id, session_->negotiated(), session_->endpoints()});
     told_.clear();
