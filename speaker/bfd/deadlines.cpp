@@ -5,6 +5,8 @@
 namespace steelyard::bfd {
 namespace {
 
+constexpr std::size_t kSpare = 64;
+
 constexpr auto kLater = [](const auto& one, const auto& other) {
     return one.at > other.at;
 };
@@ -41,8 +43,21 @@ std::optional<SessionId> Deadlines::pop(Instant now) {
 }
 
 void Deadlines::push(Entry entry) {
+    if (heap_.size() >= kSpare + 2 * queued_.size()) {
+        forget_what_no_longer_counts();
+    }
     heap_.push_back(entry);
     std::push_heap(heap_.begin(), heap_.end(), kLater);
+}
+
+// Else a peer that asks for ever shorter intervals would make it grow without end.
+void Deadlines::forget_what_no_longer_counts() {
+    const auto outdated = [this](const Entry& entry) {
+        const auto queued = queued_.find(entry.id);
+        return queued == queued_.end() || queued->second != entry.at;
+    };
+    heap_.erase(std::remove_if(heap_.begin(), heap_.end(), outdated), heap_.end());
+    std::make_heap(heap_.begin(), heap_.end(), kLater);
 }
 
 void Deadlines::pop_front() {

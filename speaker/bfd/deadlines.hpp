@@ -2,6 +2,7 @@
 
 #include "speaker/bfd/action.hpp"
 
+#include <cstddef>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +22,8 @@ public:
     // One session to be asked, whose time has come by `now`: it may turn out to be due later. Its
     // deadline must be set() again.
     std::optional<SessionId> pop(Instant now);
+    // Entries kept, outdated ones included.
+    [[nodiscard]] std::size_t entries() const { return heap_.size(); }
 
 private:
     struct Entry {
@@ -28,6 +31,7 @@ private:
         SessionId id{};
     };
     void push(Entry entry);
+    void forget_what_no_longer_counts();
     void pop_front();
 
     std::vector<Entry> heap_;

@@ -315,5 +315,25 @@ TEST(DeadlinesTest, WhoIsDueLaterIsAskedAgainInTime) {
     EXPECT_EQ(deadlines.pop(start + 5s), SessionId{1});
 }
 
+TEST(DeadlinesTest, EverEarlierDeadlinesDoNotPileUp) {
+    const Instant start{1000s};
+    Deadlines deadlines;
+    for (int i = 0; i < 100000; ++i) {
+        deadlines.set(SessionId{1}, start - std::chrono::microseconds(i));
+    }
+    EXPECT_LE(deadlines.entries(), 100U);
+    EXPECT_EQ(deadlines.next(), start - 99999us);
+}
+
+TEST(DeadlinesTest, SessionsThatCameAndWentDoNotPileUp) {
+    const Instant start{1000s};
+    Deadlines deadlines;
+    for (std::uint32_t i = 1; i <= 10000; ++i) {
+        deadlines.set(SessionId{i}, start + 1h);
+        deadlines.remove(SessionId{i});
+    }
+    EXPECT_LE(deadlines.entries(), 100U);
+}
+
 }  // namespace
 }  // namespace steelyard::bfd
