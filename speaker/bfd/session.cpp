@@ -1,5 +1,7 @@
 #include "speaker/bfd/session.hpp"
 
+#include "speaker/bfd/pace.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -142,7 +144,9 @@ void Session::adjust_intervals() {
     const bool up = state_ == State::Up;
     if (!up) {
         poll_ = false;
-        poll_rest_ = false;
+    }
+    if (!up || remote_min_rx_ == Duration::zero()) {
+        poll_rest_ = false;  // no packet will come to end it
     }
     if (poll_ || poll_rest_) {
         return;
@@ -183,13 +187,13 @@ void Session::adjust_echo(Instant now) {
 void Session::adjust_transmission() {
     const bool silent = !may_transmit() || remote_min_rx_ == Duration::zero() ||
                         (remote_demand_ && state_ == State::Up && remote_state_ == State::Up &&
-                         !poll_);  // RFC 5880 6.6: the peer does not need it
+                         !poll_ && !poll_rest_);  // RFC 5880 6.6: the peer does not need it
     const Duration pace = silent ? Duration::zero() : transmit_interval();
     if (pace == transmit_pace_) {
         return;
     }
     transmit_pace_ = pace;
-    transmit_at_ = silent ? Instant::max() : sent_at_ + jittered(pace);
+    transmit_at_ = silent ? Instant::max() : after(sent_at_, pace);
 }
 
 void Session::on_deadline(Instant now, Actions& out) {
@@ -204,7 +208,7 @@ void Session::on_deadline(Instant now, Actions& out) {
     if (now >= transmit_at_) {
         sent_at_ = now;
         transmit(false, out);
-        transmit_at_ = now + jittered(transmit_pace_);
+        transmit_at_ = after(now, transmit_pace_);
         poll_rest_ = false;
     }
     if (now >= echo_at_) {
@@ -265,7 +269,7 @@ void Session::serve_echo(Instant now, Actions& out) {
     const Echo echo{static_cast<std::uint32_t>(id_), echo_sequence_, echo_secret_};
     out.push_back(SendEcho{id_, encode(echo)});
     const bool active = echo_ == EchoPhase::Active;
-    echo_at_ = now + jittered(active ? echo_interval() : std::max(echo_interval(), kSlowInterval));
+    echo_at_ = after(now, active ? echo_interval() : std::max(echo_interval(), kSlowInterval));
 }
 
 bool Session::on_echo(const Echo& echo, Instant now, Actions& out) {
@@ -277,7 +281,7 @@ bool Session::on_echo(const Echo& echo, Instant now, Actions& out) {
     echo_returned_ = echo.sequence;
     if (echo_ == EchoPhase::Trying && ++echo_trials_ >= kEchoTrials) {
         echo_ = EchoPhase::Active;
-        echo_at_ = now + jittered(echo_interval());
+        echo_at_ = after(now, echo_interval());
         settle(now, out);
     }
     return true;
@@ -362,14 +366,8 @@ Duration Session::echo_interval() const {
     return std::max(profile_.echo_interval, remote_echo_rx_);
 }
 
-// RFC 5880 6.8.7: 75 to 100 % of the interval; with a multiplier of 1 at most 90 %, or one late
-// packet would be a failure.
-Duration Session::jittered(Duration interval) {
-    const double most = profile_.multiplier == 1 ? 0.90 : 1.0;
-    const double share = 0.75 + (most - 0.75) * rng_.unit();
-    return std::chrono::duration_cast<Duration>(
-        std::chrono::duration<double, Duration::period>(interval) * share
-    );
+Instant Session::after(Instant last, Duration interval) {
+    return next_transmission(last, interval, profile_.multiplier, rng_);
 }
 
 }  // namespace steelyard::bfd

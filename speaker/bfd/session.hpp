@@ -66,7 +66,7 @@ private:
     [[nodiscard]] Duration receive_interval() const;
     [[nodiscard]] Duration detection_time() const;
     [[nodiscard]] Duration echo_interval() const;
-    [[nodiscard]] Duration jittered(Duration interval);
+    [[nodiscard]] Instant after(Instant last, Duration interval);
 
     // The bfd.* variables of RFC 5880 6.8.1.
     SessionId id_;
