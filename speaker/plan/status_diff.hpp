@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 // Making and comparing, as all kinds of status objects share it. Private to the room.
 namespace steelyard::speaker_plan {
@@ -70,6 +71,129 @@ template <class Status>
            );
 }
 
+// Both have their status and are about the same on the same node.
+template <class Status>
+[[nodiscard]] bool same_subject(const Status& a, const Status& b) {
+    return a.service == b.service && a.node == b.node;
+}
+template <>
+[[nodiscard]] inline bool same_subject(
+    const kube::BgpSessionState& a, const kube::BgpSessionState& b
+) {
+    return a.peer == b.peer && a.node == b.node;
+}
+
+// One comparison. Nearly all objects are where they ought to be, and there may be 10 000: those are
+// found in one walk, without a copy of any name.
+template <class Status, class SameStatus, class IsLeftover>
+class StatusDiff {
+public:
+    StatusDiff(
+        const StatusScope& scope,
+        const StatusObjects<Status>& desired,
+        const Objects<Status>& observed,
+        const SameStatus& same_status,
+        const IsLeftover& is_leftover
+    )
+        : scope_(scope),
+          desired_(desired),
+          observed_(observed),
+          same_status_(same_status),
+          is_leftover_(is_leftover) {}
+
+    StatusChanges<Status> run() {
+        walk();
+        for (const Status* want : missing_) {
+            by_subject_.emplace(subject_of(*want).about, want);
+        }
+        if (!others_.empty()) {
+            for (const auto& [key, status] : desired_) {
+                wanted_.emplace(subject_of(status).about, &status);
+            }
+        }
+        for (const auto& [key, status] : others_) {
+            judge(*key, *status);
+        }
+        for (const auto& [subject, want] : by_subject_) {
+            changes_.create.push_back(*want);
+        }
+        return std::move(changes_);
+    }
+
+private:
+    void walk() {
+        auto found = observed_.begin();
+        const auto pass = [&](const kube::ObjectKey* until) {
+            for (; found != observed_.end() && (until == nullptr || found->first < *until);
+                 ++found) {
+                others_.emplace_back(&found->first, found->second.get());
+            }
+        };
+        for (const auto& [key, want] : desired_) {
+            pass(&key);
+            const bool there = found != observed_.end() && found->first == key;
+            if (there && same_subject(*found->second, want)) {
+                compare(*found->second, want);
+                ++found;
+            } else {
+                missing_.push_back(&want);
+            }
+        }
+        pass(nullptr);
+    }
+
+    // What is not where it ought to be: another node's, by another name (MetalLB generates them),
+    // without its status yet, or not wanted any more.
+    void judge(const kube::ObjectKey& key, const Status& found) {
+        const StatusSubject subject = subject_of(found);
+        if (subject.node != scope_.node_name && subject.node != label_value(scope_.node_name)) {
+            if (wanted_.contains(subject.about) && is_leftover_(subject)) {
+                changes_.leftovers.push_back({key, found.meta.uid, subject.node, subject.about});
+            }
+            return;
+        }
+        auto want = by_subject_.find(subject.about);
+        if (const auto named = desired_.find(key); named != desired_.end()) {
+            want = by_subject_.find(subject_of(named->second).about);  // a label may hold less
+        }
+        // Ours by name, or, when that is not there, the first one.
+        if (want != by_subject_.end() &&
+            (key == want->second->meta.key || !observed_.contains(want->second->meta.key))) {
+            compare(found, *want->second);
+            by_subject_.erase(want);
+        } else {
+            changes_.remove.push_back(key);
+        }
+    }
+
+    void compare(const Status& found, const Status& want) {
+        const bool same_metadata = has_metadata_of(found, want);
+        const bool same = same_status_(found, want);
+        if (same_metadata && same) {
+            return;
+        }
+        Status next = want;
+        next.meta.key = found.meta.key;
+        if (!same_metadata) {
+            changes_.patch_metadata.push_back(next);
+        }
+        if (!same) {
+            changes_.patch_status.push_back(std::move(next));
+        }
+    }
+
+    const StatusScope& scope_;
+    const StatusObjects<Status>& desired_;
+    const Objects<Status>& observed_;
+    const SameStatus& same_status_;
+    const IsLeftover& is_leftover_;
+    std::vector<const Status*> missing_;  // desired, and not there by name
+    std::vector<std::pair<const kube::ObjectKey*, const Status*>> others_;  // there, and not found
+    std::map<kube::ObjectKey, const Status*> by_subject_;                   // of missing_
+    std::map<kube::ObjectKey, const Status*> wanted_;                       // all, by subject
+    StatusChanges<Status> changes_;
+};
+
 // `same_status(found, wanted)` compares what the kind tells. `is_leftover(subject)` is asked about
 // objects of other nodes whose subject this node has an object for.
 template <class Status, class SameStatus, class IsLeftover>
@@ -80,56 +204,10 @@ template <class Status, class SameStatus, class IsLeftover>
     const SameStatus& same_status,
     const IsLeftover& is_leftover
 ) {
-    StatusChanges<Status> changes;
-    std::map<kube::ObjectKey, const Status*> wanted;  // by subject, as the next
-    for (const auto& [key, status] : desired) {
-        wanted.emplace(subject_of(status).about, &status);
-    }
-    std::map<kube::ObjectKey, const Status*> kept;
-    for (const auto& [key, status] : observed) {
-        const StatusSubject subject = subject_of(*status);
-        auto want = wanted.find(subject.about);
-        if (const auto named = desired.find(key); want == wanted.end() && named != desired.end()) {
-            want = wanted.find(subject_of(named->second).about);  // a label holds but 63 bytes
-        }
-        if (subject.node != scope.node_name && subject.node != label_value(scope.node_name)) {
-            if (want != wanted.end() && is_leftover(subject)) {
-                changes.leftovers.push_back({key, status->meta.uid, subject.node, subject.about});
-            }
-            continue;
-        }
-        // Ours by name, or, when that is not there, the first one.
-        const bool keep =
-            want != wanted.end() &&
-            (key == want->second->meta.key ||
-             (!observed.contains(want->second->meta.key) && !kept.contains(want->first)));
-        if (keep) {
-            kept.emplace(want->first, status.get());
-        } else {
-            changes.remove.push_back(key);
-        }
-    }
-    for (const auto& [subject, want] : wanted) {
-        const auto found = kept.find(subject);
-        if (found == kept.end()) {
-            changes.create.push_back(*want);
-            continue;
-        }
-        const bool same_metadata = has_metadata_of(*found->second, *want);
-        const bool same = same_status(*found->second, *want);
-        if (same_metadata && same) {
-            continue;
-        }
-        Status next = *want;
-        next.meta.key = found->second->meta.key;
-        if (!same_metadata) {
-            changes.patch_metadata.push_back(next);
-        }
-        if (!same) {
-            changes.patch_status.push_back(std::move(next));
-        }
-    }
-    return changes;
+    return StatusDiff<Status, SameStatus, IsLeftover>(
+               scope, desired, observed, same_status, is_leftover
+    )
+        .run();
 }
 
 }  // namespace steelyard::speaker_plan
