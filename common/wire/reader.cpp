@@ -5,6 +5,7 @@ namespace steelyard::wire {
 std::span<const std::byte> Reader::bytes(std::size_t count) {
     if (!ok_ || count > data_.size()) {
         ok_ = false;
+        data_ = {};  // so a loop over remaining() ends even if it never asks ok()
         return {};
     }
     const auto taken = data_.first(count);

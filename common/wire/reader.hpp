@@ -8,8 +8,8 @@
 namespace steelyard::wire {
 
 // Bounds-checked big-endian cursor over bytes from outside. A short read sets a sticky failure and
-// yields zeros, so a decoder reads straight through and tests ok() once. It views; the bytes must
-// outlive it.
+// yields zeros, and nothing remains after it, so a decoder reads straight through and tests ok()
+// once. It views; the bytes must outlive it.
 class Reader {
 public:
     explicit Reader(std::span<const std::byte> data) : data_(data) {}

@@ -37,6 +37,20 @@ TEST(WireTest, ShortReadIsStickyAndYieldsZero) {
     EXPECT_FALSE(reader.ok());
 }
 
+TEST(WireTest, ALoopOverWhatRemainsEndsWithAShortRead) {
+    const std::array bytes{std::byte{1}, std::byte{2}, std::byte{3}};
+    Reader reader(bytes);
+
+    int rounds = 0;
+    while (reader.remaining() > 0 && rounds < 10) {
+        (void)reader.u16();
+        ++rounds;
+    }
+
+    EXPECT_EQ(rounds, 2);
+    EXPECT_FALSE(reader.ok());
+}
+
 TEST(WireTest, AClaimedLengthCannotReachPastTheEnd) {
     const std::array bytes{std::byte{1}, std::byte{2}};
     Reader reader(bytes);
