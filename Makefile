@@ -39,7 +39,7 @@ scenarios: build ## lab scenarios alone (NAME="failover local" picks some)
 conformance: setup ## interoperability with foreign peers, where they can be had
 	@scripts/setup.sh --peers || echo "conformance: serf cannot be installed here: skipped"
 	@cmake --preset release --log-level=WARNING >/dev/null
-	@cmake --build --preset release -j $(JOBS) --target gossip_node
+	@cmake --build --preset release -j $(JOBS) --target gossip_node bgp_node
 	@e2e/peers/run
 
 fuzz: ## run every fuzz target for ten seconds (needs clang)
