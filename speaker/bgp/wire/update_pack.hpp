@@ -13,8 +13,15 @@
 // either announces or withdraws.
 //
 //     UpdatePacker packer(family, attributes, Nlri::Classic, kMaxMessage);
-//     for (prefix : prefixes) { if (!packer.add(prefix)) { packer.finish(out); packer.add(prefix);
-//     } } if (!packer.empty()) packer.finish(out);
+//     for (const net::Prefix& prefix : prefixes) {
+//         if (!packer.add(prefix)) {
+//             packer.finish(out);
+//             (void)packer.add(prefix);
+//         }
+//     }
+//     if (!packer.empty()) {
+//         packer.finish(out);
+//     }
 namespace steelyard::bgp_wire {
 
 enum class Nlri : std::uint8_t {
