@@ -84,4 +84,28 @@ std::variant<SessionId, Drop> Demultiplexer::by_address(const Arrival& arrival) 
     return *best;
 }
 
+// Who comes from an address nobody has, but knows our discriminator, is that session's peer.
+std::optional<SessionId> Demultiplexer::nearest(
+    std::uint32_t your_discriminator, const Arrival& arrival
+) const {
+    const auto known = by_discriminator_.find(your_discriminator);
+    if (known != by_discriminator_.end()) {
+        return SessionId{your_discriminator};
+    }
+    std::optional<SessionId> best;
+    int best_score = -1;
+    if (const auto same = by_remote_.find(arrival.from); same != by_remote_.end()) {
+        for (const SessionId id : same->second) {
+            const Place& place = by_discriminator_.at(static_cast<std::uint32_t>(id));
+            const int score = (fits(place, arrival) ? 4 : 0) + (place.vrf == arrival.vrf ? 2 : 0) +
+                              (place.multihop == arrival.multihop ? 1 : 0);
+            if (score > best_score) {
+                best = id;
+                best_score = score;
+            }
+        }
+    }
+    return best;
+}
+
 }  // namespace steelyard::bfd

@@ -38,6 +38,10 @@ public:
     [[nodiscard]] std::variant<SessionId, Drop> find(
         const ControlPacket& packet, const Arrival& arrival
     ) const;
+    // Whose packet it was meant to be, though it is refused: for people, who are to be told.
+    [[nodiscard]] std::optional<SessionId> nearest(
+        std::uint32_t your_discriminator, const Arrival& arrival
+    ) const;
 
 private:
     struct Place {

@@ -1,6 +1,8 @@
 #include "speaker/bfd/session_table.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 namespace steelyard::bfd {
 namespace {
@@ -36,6 +38,7 @@ std::vector<SessionTable::Wanted> SessionTable::merge(std::vector<SessionConfig>
 
 void SessionTable::set_sessions(std::vector<SessionConfig> sessions, Instant now, Actions& out) {
     std::vector<Wanted> wanted = merge(std::move(sessions));
+    release_moved(wanted, now, out);
     for (auto entry = slots_.begin(); entry != slots_.end();) {
         const auto here = entry++;
         Slot& slot = here->second;
@@ -55,24 +58,53 @@ void SessionTable::set_sessions(std::vector<SessionConfig> sessions, Instant now
     }
 }
 
+// A key that goes to another session takes no state along. That the old one ended was intended, so
+// it is no failure.
+void SessionTable::release_moved(const std::vector<Wanted>& wanted, Instant now, Actions& out)
+    const {
+    std::map<std::string_view, const SessionConfig*> places;
+    for (const Wanted& one : wanted) {
+        for (const std::string& key : one.keys) {
+            places.emplace(key, &one.config);
+        }
+    }
+    for (const auto& [id, slot] : slots_) {
+        for (const std::string& key : slot.keys) {
+            const auto place = places.find(key);
+            if (slot.told == State::Up && place != places.end() &&
+                !same_session(*place->second, slot.config)) {
+                out.push_back(Changed{key, State::AdminDown, Diagnostic::AdministrativelyDown, now}
+                );
+            }
+        }
+    }
+}
+
 void SessionTable::open(Wanted wanted, Instant now, Actions& out) {
     const SessionId id = new_id();
     demultiplexer_.add(id, wanted.config);
     Session session(id, wanted.config.profile, can_echo(wanted.config), rng_.next(), now);
     deadlines_.set(id, session.next_deadline());
-    slots_.emplace(id, Slot{std::move(wanted.config), std::move(wanted.keys), std::move(session)});
     out.emplace_back(Opened{id});  // push_back: false alarms of GCC 12 at -O2
+    for (const std::string& key : wanted.keys) {
+        out.push_back(Changed{key, State::Down, Diagnostic::None, now});
+    }
+    Slot slot{std::move(wanted.config), std::move(wanted.keys), std::move(session)};
+    slots_.emplace(id, std::move(slot));
 }
 
 // A key that joins an existing session learns where it stands.
 void SessionTable::update(SessionId id, Slot& slot, Wanted wanted, Instant now, Actions& out) {
     for (const std::string& key : wanted.keys) {
         const bool known = std::binary_search(slot.keys.begin(), slot.keys.end(), key);
-        if (!known && slot.told != State::Down) {
+        if (!known) {
             out.push_back(Changed{key, slot.told, slot.session.diagnostic(), now});
         }
     }
     slot.keys = std::move(wanted.keys);
+    if (wanted.config.profile != slot.config.profile) {
+        slot.refusals.clear();  // another minimum TTL, perhaps
+    }
     slot.config = std::move(wanted.config);
     slot.session.set_profile(slot.config.profile, now, out);
     tell(id, slot, now, out);
@@ -115,25 +147,31 @@ void SessionTable::on_packet(
 ) {
     // Before anything in it is believed (RFC 5881 5): what was forwarded cannot have 255.
     if (!arrival.multihop && arrival.ttl != 255) {
-        return drop(Drop::TtlNot255);
+        return refuse(Drop::TtlNot255, 0, arrival, now);
     }
     const auto decoded = decode(payload);
     if (const auto* reason = std::get_if<Drop>(&decoded)) {
-        return drop(*reason);
+        return refuse(*reason, 0, arrival, now);
     }
     const auto& packet = std::get<ControlPacket>(decoded);
     const auto found = demultiplexer_.find(packet, arrival);
     if (const auto* reason = std::get_if<Drop>(&found)) {
-        return drop(*reason);
+        return refuse(*reason, packet.your_discriminator, arrival, now);
     }
     const auto entry = slots_.find(std::get<SessionId>(found));
     Slot& slot = entry->second;
+    std::optional<Drop> refused;
     if (arrival.multihop && arrival.ttl < slot.config.profile.minimum_ttl) {
-        return drop(Drop::TtlTooLow);
+        refused = Drop::TtlTooLow;
+    } else if (packet.authentication) {
+        refused = Drop::Authentication;
     }
-    if (packet.authentication) {
-        return drop(Drop::Authentication);
+    if (refused) {
+        drop(*refused);
+        slot.refusals.note(*refused, arrival, now);
+        return;
     }
+    slot.refusals.clear();
     slot.session.on_packet(packet, now, out);
     tell(entry->first, slot, now, out);
 }
@@ -173,6 +211,15 @@ void SessionTable::drop(Drop reason) {
     ++drops_[static_cast<std::size_t>(reason)];
 }
 
+void SessionTable::refuse(
+    Drop reason, std::uint32_t your_discriminator, const Arrival& arrival, Instant now
+) {
+    drop(reason);
+    if (const auto id = demultiplexer_.nearest(your_discriminator, arrival)) {
+        slots_.at(*id).refusals.note(reason, arrival, now);
+    }
+}
+
 // Nonzero, unique, and not to be guessed from another one.
 SessionId SessionTable::new_id() {
     for (;;) {
@@ -202,6 +249,11 @@ std::vector<std::pair<std::string, SessionId>> SessionTable::keys() const {
 SessionStatus SessionTable::status(SessionId id) const {
     const auto entry = slots_.find(id);
     return entry == slots_.end() ? SessionStatus{} : entry->second.session.status();
+}
+
+std::string SessionTable::trouble(SessionId id) const {
+    const auto entry = slots_.find(id);
+    return entry == slots_.end() ? "" : entry->second.refusals.text(entry->second.config);
 }
 
 }  // namespace steelyard::bfd

@@ -2,6 +2,7 @@
 
 #include "speaker/bfd/deadlines.hpp"
 #include "speaker/bfd/demultiplexer.hpp"
+#include "speaker/bfd/refusals.hpp"
 #include "speaker/bfd/session.hpp"
 
 #include <map>
@@ -40,6 +41,8 @@ public:
     // By key.
     [[nodiscard]] std::vector<std::pair<std::string, SessionId>> keys() const;
     [[nodiscard]] SessionStatus status(SessionId id) const;
+    // Why its peer's packets are refused, "" when they are not.
+    [[nodiscard]] std::string trouble(SessionId id) const;
     [[nodiscard]] const DropCounters& drops() const { return drops_; }
 
 private:
@@ -48,6 +51,7 @@ private:
         std::vector<std::string> keys;  // sorted; who wants it
         Session session;
         State told = State::Down;
+        Refusals refusals{};
     };
     struct Wanted {
         SessionConfig config;
@@ -55,11 +59,13 @@ private:
     };
 
     static std::vector<Wanted> merge(std::vector<SessionConfig> sessions);
+    void release_moved(const std::vector<Wanted>& wanted, Instant now, Actions& out) const;
     void open(Wanted wanted, Instant now, Actions& out);
     void update(SessionId id, Slot& slot, Wanted wanted, Instant now, Actions& out);
     void close(SessionId id, Slot& slot, Instant now, Actions& out);
     void tell(SessionId id, Slot& slot, Instant now, Actions& out);
     void drop(Drop reason);
+    void refuse(Drop reason, std::uint32_t your_discriminator, const Arrival& arrival, Instant now);
     [[nodiscard]] SessionId new_id();
 
     Rng rng_;

@@ -296,6 +296,47 @@ TEST_F(SessionTableTest, AnotherProfileIsTheSameSession) {
     EXPECT_EQ(std::get<ControlPacket>(decode(sent.bytes)).multiplier, 9);
 }
 
+TEST_F(SessionTableTest, AKeyIsToldThatItsNewSessionIsDown) {
+    set({session("a", "10.9.0.2")});
+
+    const auto changes = take_changes();
+
+    ASSERT_EQ(changes.size(), 1U);
+    EXPECT_EQ(changes[0].key, "a");
+    EXPECT_EQ(changes[0].state, State::Down);
+}
+
+// Else its owner would go on believing in the old one, or take its end for a failure.
+TEST_F(SessionTableTest, AKeyThatMovesToAnotherSessionHearsAnIntendedEnd) {
+    set({session("a", "10.9.0.2")});
+    bring_up("a", from("10.9.0.2"));
+    take_changes();
+
+    set({session("a", "10.9.0.3")});
+
+    const auto changes = take_changes();
+    ASSERT_EQ(changes.size(), 2U);
+    EXPECT_EQ(changes[0].state, State::AdminDown);
+    EXPECT_EQ(changes[1].state, State::Down);
+}
+
+TEST_F(SessionTableTest, AKeyThatMovesToASessionThatIsUpHearsThatLast) {
+    for (const char* remote : {"10.9.0.2", "10.9.0.3"}) {  // whichever is looked at first
+        table_ = SessionTable(Rng(3));
+        set({session("a", "10.9.0.2"), session("b", "10.9.0.3")});
+        bring_up("a", from("10.9.0.2"));
+        bring_up("b", from("10.9.0.3"));
+        take_changes();
+
+        set({session("a", remote), session("b", remote)});
+
+        const auto changes = take_changes();
+        ASSERT_EQ(changes.size(), 2U) << remote;
+        EXPECT_EQ(changes[0].state, State::AdminDown);
+        EXPECT_EQ(changes[1].state, State::Up);
+    }
+}
+
 TEST(DeadlinesTest, WhoIsDueLaterIsAskedAgainInTime) {
     const Instant start{10s};
     Deadlines deadlines;
