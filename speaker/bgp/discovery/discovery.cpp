@@ -12,6 +12,7 @@ namespace {
 constexpr Duration kSearching = 3s;  // between advertisements while nobody is found
 constexpr Duration kFound = 10s;     // afterwards, for a neighbour that starts anew
 constexpr Duration kClosest = 1s;    // however often we are solicited
+constexpr Duration kSettle = 2s;     // a session gets a chance before another router does
 constexpr int kSolicitations = 3;    // RFC 4861 10, MAX_RTR_SOLICITATIONS
 
 }  // namespace
@@ -40,14 +41,23 @@ bool Discovery::on_packet(
         return false;
     }
     ++counters_.advertisements_in;
-    if (neighbour_ == source || (neighbour_ && in_use_)) {
+    const bool settled = !chosen_at_ || now >= *chosen_at_ + kSettle;
+    if (neighbour_ == source || (neighbour_ && (in_use_ || !settled))) {
         return false;
     }
     neighbour_ = source;
+    chosen_at_ = now;
     solicitations_left_ = 0;
     // It may have begun just now and not have heard us yet.
     advertise_soon(now);
     return true;
+}
+
+void Discovery::meet(const net::IpAddress& address) {
+    if (!neighbour_) {
+        neighbour_ = address;
+        solicitations_left_ = 0;
+    }
 }
 
 void Discovery::advertise_soon(Instant now) {

@@ -15,8 +15,8 @@
 // Finds the router at the other end of one interface by router advertisements, and lets itself be
 // found by the same means, so that a BGP session can run between two link-local addresses nobody
 // configured ("unnumbered", as FRR does it with RFC 4861). Sans I/O: packets and time in, packets
-// out. Meant for a link with one router; of several, the one heard last is taken until a session
-// with it stands.
+// out. Meant for a link with one router; of several, the one heard last is taken, but not another
+// one each moment, until a session with it stands.
 namespace steelyard::bgp_discovery {
 
 struct Packet {
@@ -47,6 +47,8 @@ public:
     bool on_packet(
         std::span<const std::byte> message, const net::IpAddress& source, int hop_limit, Instant now
     );
+    // A router called from here before it was heard. Without effect once one is known.
+    void meet(const net::IpAddress& address);
     // While a session with the neighbour stands, another router does not take its place.
     void set_in_use(bool in_use) { in_use_ = in_use; }
     // Packets due; safe to call early or late.
@@ -61,6 +63,7 @@ private:
     Link link_;
     Rng rng_;
     std::optional<net::IpAddress> neighbour_;
+    std::optional<Instant> chosen_at_;
     bool in_use_ = false;
     Instant advertise_at_;
     std::optional<Instant> advertised_;

@@ -150,12 +150,31 @@ TEST_F(DiscoveryTest, WhatIsRefusedIsCountedAndChangesNothing) {
 
 TEST_F(DiscoveryTest, AnotherRouterIsTakenOnlyWhileNoSessionStands) {
     EXPECT_TRUE(hears("fe80::1"));
+    now_ += 3s;
     EXPECT_TRUE(hears("fe80::2"));
+    now_ += 3s;
     discovery_.set_in_use(true);
     EXPECT_FALSE(hears("fe80::1"));
     EXPECT_EQ(discovery_.neighbour(), ip("fe80::2"));
     discovery_.set_in_use(false);
     EXPECT_TRUE(hears("fe80::1"));
+}
+
+TEST_F(DiscoveryTest, RoutersDoNotTakeEachOthersPlaceAllTheTime) {
+    EXPECT_TRUE(hears("fe80::1"));
+    EXPECT_FALSE(hears("fe80::2"));
+    EXPECT_FALSE(hears("fe80::3"));
+    EXPECT_EQ(discovery_.neighbour(), ip("fe80::1"));
+    now_ += 2s;
+    EXPECT_TRUE(hears("fe80::2"));
+}
+
+TEST_F(DiscoveryTest, ARouterThatCalledIsAsGoodAsHeard) {
+    discovery_.meet(ip("fe80::1"));
+    EXPECT_EQ(discovery_.neighbour(), ip("fe80::1"));
+    EXPECT_FALSE(hears("fe80::1"));
+    discovery_.meet(ip("fe80::2"));
+    EXPECT_EQ(discovery_.neighbour(), ip("fe80::1"));
 }
 
 TEST_F(DiscoveryTest, ItAdvertisesAndSolicitsAtOnce) {
