@@ -34,6 +34,14 @@ bool is_internal(const bgp::PeerConfig& config) {
             config.remote_as.asn == config.local_asn);
 }
 
+std::string password_conflict(
+    const net::IpAddress& address, const std::string& first, const std::string& other
+) {
+    return "peers " + first + " and " + other + " have the address " + to_string(address) +
+           " and different passwords: calls from there are checked with that of " + first +
+           ", so " + other + " cannot call this node";
+}
+
 // Routers run BFD over several hops with a neighbour that is not on the link.
 bool is_beyond_link(
     const bgp::PeerConfig& config,
@@ -202,11 +210,13 @@ void BgpDriver::Impl::set_peers(std::vector<bgp::PeerConfig> peers) {
 }
 
 void BgpDriver::Impl::set_interfaces(std::vector<net::Interface> interfaces) {
-    interfaces_ = std::move(interfaces);
+    const auto before = std::exchange(interfaces_, std::move(interfaces));
     if (started_ && !stopping_) {
+        set_listeners();
         set_neighbours();
     }
     for (const auto& [name, peer] : snapshot(peers_)) {
+        end_if_cut_off(peer, before);
         review_next_hops(peer);
     }
     bfd_dirty_ = true;
@@ -249,6 +259,8 @@ void BgpDriver::Impl::set_listeners() {
         return;
     }
     Listeners::Wanted wanted;
+    std::map<std::pair<std::string, net::IpAddress>, const bgp::PeerConfig*> firsts;
+    std::set<std::string> conflicts;
     for (const auto& [name, peer] : peers_) {
         const bgp::PeerConfig& config = peer->core.config();
         const auto remote = peer->core.remote();
@@ -257,10 +269,24 @@ void BgpDriver::Impl::set_listeners() {
         Listeners::Rules& rules = place->second;
         const std::uint8_t minimum = ttl_plan(config).minimum.value_or(0);
         rules.minimum_ttl = first ? minimum : std::min(rules.minimum_ttl, minimum);
-        if (remote && !config.password.empty()) {
+        rules.device = config.vrf.empty() ? 0 : index_of(config.vrf);
+        if (!remote) {
+            continue;
+        }
+        const bgp::PeerConfig& key_of =
+            *firsts.try_emplace({config.vrf, remote->address}, &config).first->second;
+        if (key_of.password != config.password) {
+            conflicts.insert(password_conflict(remote->address, key_of.name, name));
+        } else if (!config.password.empty()) {
             rules.passwords.emplace(remote->address, config.password);
         }
     }
+    for (const std::string& line : conflicts) {
+        if (!password_conflicts_.contains(line)) {
+            log(Level::Warning, line);
+        }
+    }
+    password_conflicts_ = std::move(conflicts);
     if (wanted != listening_ || listeners_.port() == 0) {
         listening_ = wanted;
         listeners_.set(std::move(wanted), bgp_clock_now());
@@ -296,6 +322,8 @@ void BgpDriver::Impl::on_bfd(const std::string& name, bgp::BfdState state) {
 awaitable<void> BgpDriver::Impl::turn_loop() {
     for (;;) {
         co_await turn_.wait();
+        // A turn may ask for another one; what else waits in the loop comes in between.
+        co_await asio::post(executor_, asio::use_awaitable);
         turn();
     }
 }

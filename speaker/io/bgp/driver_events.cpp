@@ -55,7 +55,9 @@ void BgpDriver::Impl::on_action(BgpPeer& peer, const bgp::Established& news) {
     peer.ends = news.endpoints;
     join_rib(peer);
     const bgp::PeerConfig& config = peer.core.config();
-    neighbours_.set_in_use(config.interface, !config.address);
+    if (!config.address) {
+        neighbours_.set_in_use(config.interface, true);
+    }
     log(Level::Info,
         "peer " + config.name + ": established with " + to_string(news.endpoints.remote) + ", AS " +
             std::to_string(news.negotiated.remote_asn) + ", " + families(news.negotiated));
@@ -68,7 +70,9 @@ void BgpDriver::Impl::on_action(BgpPeer& peer, const bgp::Down& news) {
         leave_rib(peer);
         peer.session.reset();
         peer.ends.reset();
-        neighbours_.set_in_use(peer.core.config().interface, false);
+        if (!peer.core.config().address) {
+            neighbours_.set_in_use(peer.core.config().interface, false);
+        }
     }
     status_changed();
 }
@@ -137,6 +141,21 @@ void BgpDriver::Impl::leave_rib(BgpPeer& peer) {
     peer.in_sync = false;
     peer.synced = 0;
     peer.hops = {};
+}
+
+// Rather than wait for the hold time to pass.
+void BgpDriver::Impl::end_if_cut_off(
+    const BgpPeerPtr& peer, const std::vector<net::Interface>& before
+) {
+    const bgp::Negotiated* negotiated = peer->core.negotiated();
+    if (negotiated == nullptr || !peer->session || !peer->ends || stopping_) {
+        return;
+    }
+    const std::string why =
+        cut_off(peer->core.config(), *peer->ends, negotiated->ibgp, before, interfaces_);
+    if (!why.empty()) {
+        lose(snapshot(peer->session), why);
+    }
 }
 
 void BgpDriver::Impl::review_next_hops(const BgpPeerPtr& peer) {

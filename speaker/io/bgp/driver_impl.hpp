@@ -6,6 +6,7 @@
 #include "speaker/bgp/rib/rib_out.hpp"
 #include "speaker/bgp/session/peer.hpp"
 #include "speaker/io/bgp/bgp_driver.hpp"
+#include "speaker/io/bgp/fallover.hpp"
 #include "speaker/io/bgp/link.hpp"
 #include "speaker/io/bgp/listeners.hpp"
 #include "speaker/io/bgp/neighbours.hpp"
@@ -94,6 +95,7 @@ private:
     void on_action(BgpPeer& peer, const bgp::Notice& news);
     void join_rib(BgpPeer& peer);
     void leave_rib(BgpPeer& peer);
+    void end_if_cut_off(const BgpPeerPtr& peer, const std::vector<net::Interface>& before);
     void review_next_hops(const BgpPeerPtr& peer);
     [[nodiscard]] std::uint64_t sent_up_to(const BgpPeer& peer) const;
     void note_sync(BgpPeer& peer);
@@ -103,9 +105,8 @@ private:
     [[nodiscard]] Result<> prepare(Link& link, const net::Endpoint& remote);
     awaitable<void> read_loop(LinkPtr link);
     awaitable<void> write_loop(LinkPtr link);
-    void read(const LinkPtr& link);
     void on_caller(Listeners::Caller caller);
-    awaitable<void> identify(LinkPtr link, net::Endpoint remote, std::vector<std::string> names);
+    awaitable<void> identify(LinkPtr link, Listeners::Caller caller);
     bool offer(const BgpPeerPtr& peer, const LinkPtr& link, const net::Endpoint& remote);
     [[nodiscard]] std::vector<std::string> called(
         const Listeners::Caller& caller, const net::Endpoint& local
@@ -117,9 +118,10 @@ private:
     void close(const LinkPtr& link);
     void pump(const LinkPtr& link);
     [[nodiscard]] bool refill(Link& link);
-    void pump_all();
+    void pump_all();  // as far as one turn goes
     [[nodiscard]] BgpPeerPtr shared(const BgpPeer& peer) const;
     [[nodiscard]] TcpOptions tcp_options(const bgp::PeerConfig& config) const;
+    [[nodiscard]] unsigned index_of(const std::string& interface) const;  // 0: not on this node
     [[nodiscard]] unsigned scope_of(const bgp::PeerConfig& config, const net::IpAddress& address)
         const;
 
@@ -139,6 +141,7 @@ private:
     Listeners::Wanted listening_;
     std::vector<LinkPtr> closing_;  // flushing, or not yet anybody's
     std::vector<BfdWanted> bfd_wanted_;
+    std::set<std::string> password_conflicts_;  // said
 
     bool started_ = false;
     bool stopping_ = false;
@@ -147,6 +150,7 @@ private:
     Instant drained_at_ = Instant::max();
     bool changes_wait_ = false;  // for the pacer
     bool pump_again_ = false;
+    std::string pumped_last_;
     bool status_dirty_ = false;
     bool bfd_dirty_ = false;
     Pacer pacer_;

@@ -1,3 +1,4 @@
+#include "speaker/bgp/session/timing.hpp"
 #include "speaker/io/bgp/callers.hpp"
 #include "speaker/io/bgp/driver_impl.hpp"
 
@@ -19,10 +20,14 @@ using Tcp = asio::ip::tcp;
 // How long a NOTIFICATION has to get out, and a caller to say who it is.
 constexpr Duration kFlushLimit = 1500ms;
 constexpr Duration kIdentifyLimit = 5s;
-// Bytes one link may write before others of the loop get their turn.
-constexpr std::size_t kBytesAtOnce = std::size_t{1024} * 1024;
+// Bytes one link may write, and how long all may take, before others of the loop get their turn:
+// BFD and ARP run on it too.
+constexpr std::size_t kBytesAtOnce = std::size_t{256} * 1024;
+constexpr Duration kLongestTurn = 4ms;
 // Between log lines about callers nobody knows.
 constexpr Duration kCallerSilence = 10s;
+// Callers who have yet to say which peer they are.
+constexpr std::ptrdiff_t kMostUnidentified = 32;
 
 bgp::Endpoints ends_of(const Tcp::socket& socket, const net::Endpoint& remote) {
     boost::system::error_code ec;
@@ -44,22 +49,24 @@ TcpOptions BgpDriver::Impl::tcp_options(const bgp::PeerConfig& config) const {
     out.password = config.password;
     out.send_ttl = ttl.send;
     out.minimum_ttl = ttl.minimum;
-    // An answer that takes longer than the hold time is none.
-    out.user_timeout = config.hold_time;
+    // The session has its own timers for a peer that is silent or does not read; where the hold
+    // time is 0, this is what notices that it is gone.
+    out.user_timeout = std::max<Duration>(bgp::kSendHoldTime, 2 * config.hold_time);
     out.send_buffer = options_.send_buffer;
     return out;
 }
 
-unsigned BgpDriver::Impl::scope_of(const bgp::PeerConfig& config, const net::IpAddress& address)
-    const {
-    if (address.is_v4() || !address.is_link_local()) {
-        return 0;
-    }
+unsigned BgpDriver::Impl::index_of(const std::string& interface) const {
     const auto found =
         std::find_if(interfaces_.begin(), interfaces_.end(), [&](const net::Interface& one) {
-            return one.name == config.interface;
+            return one.name == interface;
         });
     return found == interfaces_.end() ? 0 : found->index;
+}
+
+unsigned BgpDriver::Impl::scope_of(const bgp::PeerConfig& config, const net::IpAddress& address)
+    const {
+    return address.is_v4() || !address.is_link_local() ? 0 : index_of(config.interface);
 }
 
 Result<> BgpDriver::Impl::prepare(Link& link, const net::Endpoint& remote) {
@@ -265,10 +272,19 @@ bool BgpDriver::Impl::refill(Link& link) {
 }
 
 void BgpDriver::Impl::pump_all() {
-    for (const auto& [name, peer] : peers_) {
-        if (const LinkPtr link = peer->session) {
+    const Instant end = bgp_clock_now() + kLongestTurn;
+    auto next = peers_.upper_bound(pumped_last_);
+    for (std::size_t left = peers_.size(); left > 0; --left, ++next) {
+        next = next == peers_.end() ? peers_.begin() : next;
+        if (bgp_clock_now() >= end) {
+            pump_again_ = true;
+            turn_.notify();
+            return;
+        }
+        if (const LinkPtr link = next->second->session) {
             pump(link);
         }
+        pumped_last_ = next->first;
     }
 }
 
@@ -294,14 +310,8 @@ std::vector<std::string> BgpDriver::Impl::called(
             continue;
         }
         // The kernel checked the signature by one key for the address: it must be this peer's.
-        if (!config.password.empty()) {
-            const auto rules = listening_.find({caller.vrf, address.family()});
-            const bool keyed = rules != listening_.end() &&
-                               rules->second.passwords.contains(address) &&
-                               rules->second.passwords.at(address) == config.password;
-            if (!keyed) {
-                continue;
-            }
+        if (!config.password.empty() && config.password != caller.password) {
+            continue;
         }
         const bool up = peer->core.state() == bgp::State::Established;
         (up ? established : open).push_back(name);
@@ -323,6 +333,13 @@ void BgpDriver::Impl::on_caller(Listeners::Caller caller) {
         refuse(remote, "no peer has this address");
         return;
     }
+    const auto waiting = std::count_if(closing_.begin(), closing_.end(), [](const LinkPtr& one) {
+        return !one->connected;
+    });
+    if (names.size() > 1 && waiting >= kMostUnidentified) {
+        refuse(remote, "too many at once do not say who they are");
+        return;
+    }
     const auto link = std::make_shared<Link>(executor_, bgp::ConnectionId{}, nullptr);
     link->socket = std::move(caller.socket);
     if (names.size() == 1) {
@@ -333,31 +350,28 @@ void BgpDriver::Impl::on_caller(Listeners::Caller caller) {
     }
     link->close_at = bgp_clock_now() + kIdentifyLimit;
     closing_.push_back(link);
-    tasks_.spawn("bgp caller", identify(link, remote, std::move(names)));
+    tasks_.spawn("bgp caller", identify(link, std::move(caller)));
     rearm();
 }
 
 // Several peers have this address and different ports: the AS of its OPEN tells which it is.
-awaitable<void> BgpDriver::Impl::identify(
-    LinkPtr link, net::Endpoint remote, std::vector<std::string> names
-) {
+awaitable<void> BgpDriver::Impl::identify(LinkPtr link, Listeners::Caller caller) {
     const auto asn = co_await peek_as(link->socket);
     if (link->closed || stopping_) {
         close(link);
         co_return;
     }
-    for (const std::string& name : names) {
-        const auto found = peers_.find(name);
-        if (found == peers_.end()) {
-            continue;
-        }
-        const bgp::PeerConfig& config = found->second->core.config();
+    const net::Endpoint remote = from_asio(caller.remote);
+    const net::Endpoint local = ends_of(link->socket, remote).local;
+    for (const std::string& name : called(caller, local)) {  // peers may have changed meanwhile
+        const BgpPeerPtr peer = peers_.at(name);
+        const bgp::PeerConfig& config = peer->core.config();
         const bool internal = asn == config.local_asn;
         const bool right =
             config.remote_as.kind == bgp::RemoteAs::Kind::Exactly
                 ? asn == config.remote_as.asn
                 : internal == (config.remote_as.kind == bgp::RemoteAs::Kind::Internal);
-        if (asn && right && offer(snapshot(found->second), link, remote)) {
+        if (asn && right && offer(peer, link, remote)) {
             co_return;
         }
     }
@@ -377,7 +391,9 @@ bool BgpDriver::Impl::offer(
     }
     bgp::Actions actions;
     if (!peer->core.remote()) {
+        neighbours_.meet(config.interface, remote.address);
         peer->core.set_address(remote.address, now, actions);
+        bfd_dirty_ = true;
     }
     const auto id = peer->core.on_accepted(ends_of(link->socket, remote), now, actions);
     if (id) {

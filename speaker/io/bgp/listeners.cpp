@@ -3,6 +3,7 @@
 #include "common/rt/sleep.hpp"
 #include "speaker/io/bgp/tcp_options.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace steelyard::io {
@@ -21,6 +22,17 @@ std::string place(const Listeners::Key& key, std::uint16_t port) {
     return key.vrf.empty() ? out : out + " in VRF " + key.vrf;
 }
 
+// What waits to be accepted was let in by the keys of before, and its socket has those: it must not
+// pass for a call signed with a new one.
+bool needs_new_socket(const Listeners::Rules& old, const Listeners::Rules& next) {
+    const auto is_new = [&old](const auto& entry) {
+        const auto found = old.passwords.find(entry.first);
+        return found == old.passwords.end() || found->second != entry.second;
+    };
+    return old.device != next.device ||
+           std::any_of(next.passwords.begin(), next.passwords.end(), is_new);
+}
+
 }  // namespace
 
 Listeners::Listeners(
@@ -34,7 +46,8 @@ Listeners::Listeners(
 void Listeners::set(Wanted wanted, Instant now) {
     wanted_ = std::move(wanted);
     for (auto it = open_.begin(); it != open_.end();) {
-        if (wanted_.contains(it->first)) {
+        const auto next = wanted_.find(it->first);
+        if (next != wanted_.end() && !needs_new_socket(it->second->rules, next->second)) {
             ++it;
             continue;
         }
@@ -42,6 +55,7 @@ void Listeners::set(Wanted wanted, Instant now) {
         it->second->acceptor.close(ignored);
         it = open_.erase(it);
     }
+    std::erase_if(trouble_, [this](const auto& said) { return !wanted_.contains(said.first); });
     open_missing(now);
     for (const auto& [key, listener] : open_) {
         set_rules(key, *listener, wanted_.at(key));
@@ -60,7 +74,7 @@ void Listeners::open_missing(Instant now) {
         if (closed_ || open_.contains(key)) {
             continue;
         }
-        auto opened = open(key);
+        auto opened = open(key, rules);
         if (!opened) {
             retry_at_ = now + kRetry;
             std::string why = to_string(opened.error());
@@ -77,13 +91,12 @@ void Listeners::open_missing(Instant now) {
         if (trouble_.erase(key) > 0) {
             handlers_.on_news("BGP listens on " + place(key, port_));
         }
-        set_rules(key, **opened, rules);
         open_.emplace(key, *opened);
         tasks_.spawn("bgp listener", accept_loop(key, *opened));
     }
 }
 
-Result<Listeners::ListenerPtr> Listeners::open(const Key& key) {
+Result<Listeners::ListenerPtr> Listeners::open(const Key& key, const Rules& rules) {
     const auto listener = std::make_shared<Listener>(executor_);
     Tcp::acceptor& acceptor = listener->acceptor;
     const Tcp protocol = key.family == net::Family::V4 ? Tcp::v4() : Tcp::v6();
@@ -97,6 +110,7 @@ Result<Listeners::ListenerPtr> Listeners::open(const Key& key) {
     }
     acceptor.bind(Tcp::endpoint(protocol, port_), ec);
     if (!ec) {
+        set_rules(key, *listener, rules);  // before the first caller
         acceptor.listen(kBacklog, ec);
     }
     if (ec) {
@@ -113,6 +127,7 @@ void Listeners::set_rules(const Key& key, Listener& listener, const Rules& rules
     for (const auto& [address, password] : listener.rules.passwords) {
         if (!passwords.contains(address)) {
             (void)set_password(fd, address, {});
+            listener.keys.erase(address);
         }
     }
     for (const auto& [address, password] : passwords) {
@@ -120,7 +135,9 @@ void Listeners::set_rules(const Key& key, Listener& listener, const Rules& rules
         if (old != listener.rules.passwords.end() && old->second == password) {
             continue;
         }
-        if (const auto set = set_password(fd, address, password); !set) {
+        if (const auto set = set_password(fd, address, password); set) {
+            listener.keys[address] = password;
+        } else {
             handlers_.on_trouble("BGP listener: " + to_string(set.error()));
         }
     }
@@ -133,6 +150,7 @@ void Listeners::set_rules(const Key& key, Listener& listener, const Rules& rules
 }
 
 awaitable<void> Listeners::accept_loop(Key key, ListenerPtr listener) {
+    bool failing = false;
     while (listener->acceptor.is_open()) {
         Tcp::socket socket(executor_);
         Tcp::endpoint remote;
@@ -141,11 +159,21 @@ awaitable<void> Listeners::accept_loop(Key key, ListenerPtr listener) {
             co_return;
         }
         if (ec) {
-            // Out of descriptors, or the caller has gone again.
+            // Out of descriptors or of memory; callers wait meanwhile.
+            if (!std::exchange(failing, true)) {
+                handlers_.on_trouble(
+                    "BGP cannot take calls on " + place(key, port_) + ": " + ec.message()
+                );
+            }
             co_await rt::sleep_for(kErrorPause);
             continue;
         }
-        Caller caller{std::move(socket), remote, key.vrf};
+        failing = false;
+        Caller caller{std::move(socket), remote, key.vrf, {}};
+        const auto signed_by = listener->keys.find(from_asio(remote).address);
+        if (signed_by != listener->keys.end()) {
+            caller.password = signed_by->second;
+        }
         handlers_.on_accept(std::move(caller));
     }
 }

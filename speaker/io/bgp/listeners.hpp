@@ -33,6 +33,7 @@ public:
         Passwords passwords;
         // Of every peer that may call here, the farthest: who is farther gets no handshake either.
         std::uint8_t minimum_ttl = 0;
+        unsigned device = 0;  // index of the VRF's: one made anew under its name is another
         friend bool operator==(const Rules&, const Rules&) = default;
     };
     using Wanted = std::map<Key, Rules>;
@@ -40,6 +41,7 @@ public:
         asio::ip::tcp::socket socket;
         asio::ip::tcp::endpoint remote;  // with the scope of a link-local address
         std::string vrf;
+        std::string password;  // by which the kernel checked it; empty: by none
     };
     struct Handlers {
         std::function<void(Caller)> on_accept;
@@ -67,11 +69,12 @@ private:
         explicit Listener(const asio::any_io_executor& executor) : acceptor(executor) {}
         asio::ip::tcp::acceptor acceptor;
         Rules rules;
+        Passwords keys;  // that the kernel took
     };
     using ListenerPtr = std::shared_ptr<Listener>;
 
     void open_missing(Instant now);
-    Result<ListenerPtr> open(const Key& key);
+    Result<ListenerPtr> open(const Key& key, const Rules& rules);
     void set_rules(const Key& key, Listener& listener, const Rules& rules);
     awaitable<void> accept_loop(Key key, ListenerPtr listener);
 

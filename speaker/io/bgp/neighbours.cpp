@@ -6,6 +6,10 @@
 namespace steelyard::io {
 namespace {
 
+constexpr Duration kRetry = std::chrono::seconds(10);
+// Packets of one interface read in one turn of the loop.
+constexpr int kPacketsAtOnce = 64;
+
 Instant clock_now() {
     return std::chrono::steady_clock::now();
 }
@@ -54,6 +58,8 @@ void Neighbours::set(
         lost.push_back(it->first);
         it = ports_.erase(it);
     }
+    unopened_.clear();
+    retry_at_ = Instant::max();
     for (const std::string& name : wanted) {
         const net::Interface* interface = usable(name);
         if (interface != nullptr && !ports_.contains(name)) {
@@ -72,6 +78,8 @@ void Neighbours::open(const net::Interface& interface, Instant now) {
         if (std::exchange(trouble_[interface.name], why) != why) {
             handlers_.on_trouble(why);
         }
+        unopened_.push_back(interface);
+        retry_at_ = now + kRetry;
         return;
     }
     trouble_.erase(interface.name);
@@ -84,7 +92,7 @@ void Neighbours::open(const net::Interface& interface, Instant now) {
 
 awaitable<void> Neighbours::read_loop(std::string interface, PortPtr port) {
     while (co_await port->socket.readable()) {
-        while (!port->closed) {
+        for (int i = 0; i < kPacketsAtOnce && !port->closed; ++i) {
             const auto packet = port->socket.receive();
             if (!packet) {
                 break;
@@ -111,12 +119,24 @@ void Neighbours::set_in_use(const std::string& interface, bool in_use) {
     }
 }
 
+void Neighbours::meet(const std::string& interface, const net::IpAddress& address) {
+    if (const auto port = ports_.find(interface); port != ports_.end()) {
+        port->second->discovery.meet(address);
+    }
+}
+
 std::optional<net::IpAddress> Neighbours::neighbour(const std::string& interface) const {
     const auto port = ports_.find(interface);
     return port == ports_.end() ? std::nullopt : port->second->discovery.neighbour();
 }
 
 void Neighbours::on_deadline(Instant now) {
+    if (now >= retry_at_) {
+        retry_at_ = Instant::max();
+        for (const net::Interface& interface : std::exchange(unopened_, {})) {
+            open(interface, now);
+        }
+    }
     std::vector<bgp_discovery::Packet> due;
     for (const auto& [name, port] : ports_) {
         due.clear();
@@ -128,7 +148,7 @@ void Neighbours::on_deadline(Instant now) {
 }
 
 Instant Neighbours::next_deadline() const {
-    Instant due = Instant::max();
+    Instant due = retry_at_;
     for (const auto& [name, port] : ports_) {
         due = std::min(due, port->discovery.next_deadline());
     }
@@ -141,6 +161,8 @@ void Neighbours::close() {
         port->socket.close();
     }
     ports_.clear();
+    unopened_.clear();
+    retry_at_ = Instant::max();
 }
 
 }  // namespace steelyard::io

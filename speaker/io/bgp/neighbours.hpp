@@ -39,6 +39,8 @@ public:
         Instant now
     );
     void set_in_use(const std::string& interface, bool in_use);
+    // It called before it was heard.
+    void meet(const std::string& interface, const net::IpAddress& address);
     [[nodiscard]] std::optional<net::IpAddress> neighbour(const std::string& interface) const;
     void on_deadline(Instant now);
     [[nodiscard]] Instant next_deadline() const;
@@ -64,6 +66,8 @@ private:
     Handlers handlers_;
     std::map<std::string, PortPtr> ports_;
     std::map<std::string, std::string> trouble_;  // what was said, by interface
+    std::vector<net::Interface> unopened_;        // usable, but without a socket
+    Instant retry_at_ = Instant::max();
 };
 
 }  // namespace steelyard::io

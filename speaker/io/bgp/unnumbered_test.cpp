@@ -116,6 +116,23 @@ TEST_F(BgpUnnumberedTest, AnInterfaceThatIsNotThereYetIsWaitedFor) {
     EXPECT_TRUE(run_until([&] { return a_->established("b"); }));
 }
 
+TEST_F(BgpUnnumberedTest, ARouterThatOnlyCallsStaysKnown) {
+    TestRouter& router = add_router("fe80::b%right");
+    bgp::PeerConfig config = unnumbered("b", "left");
+    config.passive = true;
+    config.bfd = true;
+    a_->driver->set_peers({config});
+    router.call("fe80::a%right", a_->driver->listen_port());
+    ASSERT_TRUE(run_until([&] { return a_->established("b"); }));
+
+    a_->driver->set_interfaces({interface("left", "fe80::a")});
+    run_for(20ms);
+
+    ASSERT_THAT(a_->bfd, SizeIs(1));
+    EXPECT_EQ(a_->bfd[0].at(0).remote, ip("fe80::b"));
+    EXPECT_EQ(a_->driver->status()->front().state, bgp::State::Established);
+}
+
 TEST_F(BgpUnnumberedTest, RouterMessagesCarryHopLimit255) {
     auto socket = RouterSocket::open(ioc_.get_executor(), "right", ::if_nametoindex("right"));
     ASSERT_TRUE(socket) << to_string(socket.error());
