@@ -1,5 +1,7 @@
 #include "speaker/bgp/session/connect_trouble.hpp"
 
+#include "speaker/bgp/session/timing.hpp"
+
 #include <boost/system/errc.hpp>
 
 #include <string>
@@ -24,6 +26,25 @@ Trouble no_address(const PeerConfig& config) {
         Trouble::Kind::NoAddress, "no router advertisement heard on " + config.interface + " yet"};
 }
 
+Trouble no_open(const PeerConfig& config, const net::IpAddress& remote) {
+    std::string causes = "its TTL security or a firewall drops our packets, or it hangs";
+    if (config.ttl_security_hops) {
+        causes = "it does not use TTL security, is more than " +
+                 std::to_string(*config.ttl_security_hops) + " hops away, or hangs";
+    }
+    return {
+        Trouble::Kind::Unreachable,
+        "connected with " + net::to_string(remote) + ", but no OPEN came for " +
+            seconds_text(kOpenPatience) + ": " + causes};
+}
+
+Trouble no_call() {
+    return {
+        Trouble::Kind::NoCall,
+        "the peer has not called for " + seconds_text(kOpenPatience) +
+            ", and this node does not dial: passive mode"};
+}
+
 Trouble no_answer(const PeerConfig& config, const net::Endpoint& remote) {
     return {
         Trouble::Kind::Unreachable,
@@ -43,8 +64,15 @@ Trouble connect_failed(const PeerConfig& config, const net::Endpoint& remote, co
     if (error.code == errc::timed_out || error.code == make_error_code(Errc::Timeout)) {
         return no_answer(config, remote);
     }
-    if (error.code == errc::host_unreachable || error.code == errc::network_unreachable) {
-        return {Trouble::Kind::Unreachable, "no route to " + whom};
+    if (error.code == errc::network_unreachable) {
+        return {Trouble::Kind::Unreachable, "this node has no route to " + whom};
+    }
+    if (error.code == errc::host_unreachable) {
+        return {
+            Trouble::Kind::Unreachable,
+            whom +
+                " cannot be reached: on this network it answers no ARP or neighbour discovery, or "
+                "a router reports it unreachable"};
     }
     if (error.code == errc::address_not_available && config.source) {
         return {

@@ -9,6 +9,10 @@
 namespace steelyard::bgp {
 
 [[nodiscard]] Trouble no_address(const PeerConfig& config);
+// Connected with it, but nothing is heard.
+[[nodiscard]] Trouble no_open(const PeerConfig& config, const net::IpAddress& remote);
+// A passive peer that does not call.
+[[nodiscard]] Trouble no_call();
 // Silence has several causes that look the same from here.
 [[nodiscard]] Trouble no_answer(const PeerConfig& config, const net::Endpoint& remote);
 [[nodiscard]] Trouble connect_failed(

@@ -15,11 +15,6 @@ namespace {
 
 using bgp_wire::MessageType;
 
-std::string seconds_text(Duration duration) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) +
-           " s";
-}
-
 Fault protocol_error(bgp_wire::Notification notification, std::string_view where) {
     std::string text = "the peer's ";
     text += where;
@@ -65,6 +60,7 @@ void Connection::send_open(bgp_wire::Open open, Instant now, Sink sink) {
     bgp_wire::encode_open(message, sent_);
     emit(MessageType::Open, std::move(message), now, sink);
     hold_at_ = now + kOpenHoldTime;
+    unheard_at_ = now + kOpenPatience;
 }
 
 void Connection::send(const bgp_wire::Notification& notification, Instant now, Sink sink) {
@@ -225,9 +221,13 @@ Fault Connection::unexpected(MessageType type) const {
 
 void Connection::accept_open(Instant now, Sink sink) {
     state_ = State::OpenConfirm;
+    unheard_ = false;
+    unheard_at_ = Instant::max();
     send_keepalive(now, sink);
-    hold_at_ = Instant::max();
     heard(now);
+    if (hold_at_ == Instant::max()) {
+        hold_at_ = now + kOpenHoldTime;  // even without a hold time its KEEPALIVE must come
+    }
 }
 
 void Connection::establish(Instant now) {
@@ -253,9 +253,8 @@ void Connection::send_keepalive(Instant now, Sink sink) {
 }
 
 void Connection::heard(Instant now) {
-    if (negotiated_.hold_time > Duration::zero()) {
-        hold_at_ = now + negotiated_.hold_time;
-    }
+    const Duration limit = negotiated_.hold_time;
+    hold_at_ = limit > Duration::zero() ? now + limit : Instant::max();
     hold_excused_ = false;
 }
 
@@ -310,6 +309,11 @@ ConnectionEvent Connection::on_deadline(Instant now, Sink sink) {
     if (now >= keepalive_at_) {
         send_keepalive(now, sink);
     }
+    if (now >= unheard_at_) {
+        unheard_at_ = Instant::max();
+        unheard_ = true;
+        return Unheard{};
+    }
     return {};
 }
 
@@ -319,13 +323,15 @@ Fault Connection::silent() const {
         text =
             "the peer accepted the connection but sent no OPEN for " + seconds_text(kOpenHoldTime);
     } else {
-        text = "nothing heard from the peer for " + seconds_text(negotiated_.hold_time);
+        const bool limited = negotiated_.hold_time > Duration::zero();
+        text = "nothing heard from the peer for " +
+               seconds_text(limited ? negotiated_.hold_time : kOpenHoldTime);
     }
     return {bgp_wire::hold_timer_expired(), {Trouble::Kind::HoldTimerExpired, std::move(text)}};
 }
 
 Instant Connection::next_deadline() const {
-    return std::min({hold_at_, keepalive_at_, send_hold_at_});
+    return std::min({hold_at_, unheard_at_, keepalive_at_, send_hold_at_});
 }
 
 }  // namespace steelyard::bgp

@@ -26,6 +26,8 @@ namespace steelyard::bgp {
 struct OpenReceived {};
 // KEEPALIVE in OpenConfirm: it waits for establish() or its end.
 struct Confirmed {};
+// Connected, and no OPEN yet: worth saying, once.
+struct Unheard {};
 struct RefreshAsked {
     net::Family family;
 };
@@ -41,8 +43,15 @@ struct Notified {
 struct Complaint {
     std::string text;
 };
-using ConnectionEvent =
-    std::variant<std::monostate, OpenReceived, Confirmed, RefreshAsked, Fault, Notified, Complaint>;
+using ConnectionEvent = std::variant<
+    std::monostate,
+    OpenReceived,
+    Confirmed,
+    Unheard,
+    RefreshAsked,
+    Fault,
+    Notified,
+    Complaint>;
 
 // What every connection of a Peer writes to.
 struct Sink {
@@ -64,6 +73,7 @@ public:
     [[nodiscard]] State state() const { return state_; }  // OpenSent, OpenConfirm, Established
     [[nodiscard]] const Negotiated& negotiated() const { return negotiated_; }  // from OpenConfirm
     [[nodiscard]] bool confirmed() const { return confirmed_; }
+    [[nodiscard]] bool unheard() const { return unheard_; }
     [[nodiscard]] Instant established_at() const { return established_at_; }
 
     void send_open(bgp_wire::Open open, Instant now, Sink sink);
@@ -117,12 +127,14 @@ private:
     bgp_wire::Open sent_;
     Negotiated negotiated_;
     bool confirmed_ = false;
+    bool unheard_ = false;  // and said so
     bool complained_ = false;
     Instant established_at_{};
     std::set<net::Family> disabled_;  // by an error in an UPDATE: no further routes are taken
 
     Instant hold_at_ = Instant::max();
     bool hold_excused_ = false;  // once per silence, when we were the one asleep
+    Instant unheard_at_ = Instant::max();
     Instant keepalive_at_ = Instant::max();
     Instant send_hold_at_ = Instant::max();
     std::size_t waiting_ = 0;   // bytes handed to the driver that the socket has not taken

@@ -46,6 +46,7 @@ void Peer::end_all(const Stop& stop, Instant now, Actions& out) {
         finish(id, ending_of(*find(id), stop), now, out);
     }
     retry_at_ = Instant::max();
+    called_by_ = Instant::max();
     idle_hold_ = waits_for_bfd_ = no_answer_ = false;
 }
 
@@ -88,9 +89,14 @@ Peer::Ending Peer::ending_of(const Connection& connection, const Stop& stop) con
 
 void Peer::update(PeerConfig config, Instant now, Actions& out) {
     const bool reset = needs_reset(config_, config);
+    const bool stays = same_neighbour(config_, config);
     const bool new_rhythm = config.connect_time != config_.connect_time;
     if (reset && started_) {
-        end_all({Stop::Kind::ConfigChange, {}}, now, out);
+        // Under graceful restart a neighbour we leave for another would wait for us in vain.
+        end_all({stays ? Stop::Kind::ConfigChange : Stop::Kind::PeerDeconfigured, {}}, now, out);
+    }
+    if (!stays) {
+        bfd_ = BfdState::None;
     }
     if (config.interface != config_.interface || config.address) {
         discovered_.reset();
@@ -102,6 +108,7 @@ void Peer::update(PeerConfig config, Instant now, Actions& out) {
     if (reset) {
         reset_damping();
         told_.clear();
+        noticed_.clear();
         set_trouble(std::nullopt, out);
         dial_or_wait(now, out);
     } else {
@@ -150,17 +157,20 @@ void Peer::set_bfd(BfdState state, Instant now, Actions& out) {
         if (retry_at_ != Instant::max() && (waits_for_bfd_ || no_answer_)) {
             retry_at_ = std::max(now, damped_until_);
         }
+    } else if (waits_for_bfd_ && (state == BfdState::None || state == BfdState::AdminDown)) {
+        retry_at_ = std::max(now, damped_until_);
     }
     tell_state(out);
 }
 
 // RFC 9384. Nothing is tried over a path known to be dead, until BFD comes up again or has had time
-// enough: a peer may speak BGP without BFD. But a peer whose connection had ended before has only
+// enough: a peer may speak BGP without BFD. But a peer whose session had ended before has only
 // restarted, and some start BFD no earlier than BGP.
 void Peer::on_bfd_down(Instant now, Actions& out) {
     if (connections().empty()) {
         return;
     }
+    const bool was_up = session_.has_value();
     const Trouble trouble{Trouble::Kind::BfdDown, "BFD lost the peer"};
     stop_dialling(out);
     for (const ConnectionId id : connections()) {
@@ -173,9 +183,11 @@ void Peer::on_bfd_down(Instant now, Actions& out) {
     }
     set_trouble(trouble, out);
     wait_after(Aftermath::Hold, now);
-    waits_for_bfd_ = true;
-    retry_at_ = std::max(damped_until_, now + kBfdPatience);
-    deaf_until_ = retry_at_;
+    if (was_up) {
+        waits_for_bfd_ = true;
+        retry_at_ = std::max(damped_until_, now + kBfdPatience);
+        deaf_until_ = retry_at_;
+    }
 }
 
 State Peer::state() const {
@@ -263,8 +275,12 @@ void Peer::set_trouble(std::optional<Trouble> trouble, Actions& out) {
     out.emplace_back(TroubleChanged{trouble_, news});
 }
 
-void Peer::set_trouble_if_alone(Trouble trouble, Actions& out) {
-    if (!under_way()) {
+// A connection without an OPEN is no sign of life: the kernel alone may have answered.
+void Peer::set_trouble_of_dial(Trouble trouble, Actions& out) {
+    const auto says_more = [](const Slot& slot) {
+        return slot && (slot->state() != State::OpenSent || slot->unheard());
+    };
+    if (!session_ && !says_more(dialled_) && !says_more(accepted_)) {
         set_trouble(std::move(trouble), out);
     }
 }

@@ -118,7 +118,8 @@ private:
     [[nodiscard]] ConnectionId new_id() { return ConnectionId{++last_id_}; }
     [[nodiscard]] Sink sink(Actions& out) { return {rng_, counters_, out}; }
     void set_trouble(std::optional<Trouble> trouble, Actions& out);
-    void set_trouble_if_alone(Trouble trouble, Actions& out);  // nothing else is under way
+    void set_trouble_of_dial(Trouble trouble, Actions& out);  // unless another connection says more
+    void on_unheard(const Connection& connection, Actions& out);
     void notice(std::string text, Actions& out);
     void tell_state(Actions& out);
 
@@ -132,7 +133,7 @@ private:
     );
     void establish(ConnectionId id, Instant now, Actions& out);
     void establish_if_confirmed(Instant now, Actions& out);
-    void give_up_unconfirmed(Instant now, Actions& out);
+    void end_collision(Instant now, Actions& out);
     void tell_about(const Negotiated& negotiated, Actions& out);
     void finish(ConnectionId id, const Ending& ending, Instant now, Actions& out);
     void give_up(ConnectionId id, Instant now, Actions& out);  // lost a collision
@@ -157,15 +158,16 @@ private:
     Slot dialled_;                              // ours that connected, not yet established
     Slot accepted_;                             // theirs, likewise
     Slot session_;                              // established
-    Instant collision_until_ = Instant::max();  // a confirmed connection waits for its rival
+    Instant collision_until_ = Instant::max();  // for the peer to choose one of two
     std::uint32_t last_id_ = 0;
 
     Instant retry_at_ = Instant::max();
-    bool idle_hold_ = false;      // until retry_at_
-    bool waits_for_bfd_ = false;  // likewise
-    bool no_answer_ = false;      // what retry_at_ waits after
-    Instant deaf_until_{};        // calls of the peer are refused
-    Instant damped_until_{};      // no attempt of ours before, whatever happens
+    bool idle_hold_ = false;              // until retry_at_
+    bool waits_for_bfd_ = false;          // likewise
+    bool no_answer_ = false;              // what retry_at_ waits after
+    Instant called_by_ = Instant::max();  // a passive peer says that nobody did
+    Instant deaf_until_{};                // calls of the peer are refused
+    Instant damped_until_{};              // no attempt of ours before, whatever happens
     Backoff retry_;
     Backoff idle_;
 

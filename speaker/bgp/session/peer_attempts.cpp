@@ -17,7 +17,12 @@ void Peer::dial_or_wait(Instant now, Actions& out) {
                       (accepted_ && accepted_->state() == State::OpenConfirm);
     retry_at_ = Instant::max();
     idle_hold_ = waits_for_bfd_ = no_answer_ = false;
-    if (busy || config_.passive) {
+    called_by_ = Instant::max();
+    if (busy) {
+        return;
+    }
+    if (config_.passive) {
+        called_by_ = now + kOpenPatience;
         return;
     }
     const auto to = remote();
@@ -61,7 +66,7 @@ void Peer::on_connect_failed(ConnectionId id, const Error& error, Instant now, A
         return;
     }
     dialling_.reset();
-    set_trouble_if_alone(connect_failed(config_, *remote(), error), out);
+    set_trouble_of_dial(connect_failed(config_, *remote(), error), out);
     wait_after(Aftermath::NoAnswer, now);
     tell_state(out);
 }
@@ -95,12 +100,18 @@ void Peer::on_deadline(Instant now, Actions& out) {
         }
     }
     if (now >= collision_until_) {
-        give_up_unconfirmed(now, out);
+        end_collision(now, out);
     }
     if (dialling_ && now >= dialled_at_ + kDialTimeout) {  // event 9
         stop_dialling(out);
-        set_trouble_if_alone(no_answer(config_, *remote()), out);
+        set_trouble_of_dial(no_answer(config_, *remote()), out);
         wait_after(Aftermath::NoAnswer, now);
+    }
+    if (now >= called_by_) {
+        called_by_ = Instant::max();
+        if (!under_way() && !trouble_) {
+            set_trouble(no_call(), out);
+        }
     }
     if (started_ && now >= retry_at_) {  // events 9 and 13
         dial_or_wait(now, out);
@@ -109,7 +120,7 @@ void Peer::on_deadline(Instant now, Actions& out) {
 }
 
 Instant Peer::next_deadline() const {
-    Instant due = std::min(retry_at_, collision_until_);
+    Instant due = std::min({retry_at_, collision_until_, called_by_});
     if (dialling_) {
         due = std::min(due, dialled_at_ + kDialTimeout);
     }

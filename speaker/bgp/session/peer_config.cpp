@@ -14,6 +14,11 @@ bool needs_reset(const PeerConfig& old, const PeerConfig& next) {
     return comparable != old;
 }
 
+bool same_neighbour(const PeerConfig& one, const PeerConfig& other) {
+    return one.address == other.address && one.interface == other.interface &&
+           one.port == other.port && one.source == other.source && one.vrf == other.vrf;
+}
+
 std::string remote_name(const PeerConfig& config) {
     if (!config.address) {
         return config.interface;

@@ -56,6 +56,9 @@ struct PeerConfig {
 // connect time, passive and BFD apply to the running one.
 [[nodiscard]] bool needs_reset(const PeerConfig& old, const PeerConfig& next);
 
+// Whether both lead to the same neighbour, which knows us by the same address.
+[[nodiscard]] bool same_neighbour(const PeerConfig& one, const PeerConfig& other);
+
 // "10.0.0.1:179", "[fe80::1]:179%eth1", "eth1" for messages.
 [[nodiscard]] std::string remote_name(const PeerConfig& config);
 

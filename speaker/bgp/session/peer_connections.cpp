@@ -1,4 +1,5 @@
 #include "speaker/bgp/session/collision.hpp"
+#include "speaker/bgp/session/connect_trouble.hpp"
 #include "speaker/bgp/session/peer.hpp"
 #include "speaker/bgp/session/timing.hpp"
 
@@ -45,6 +46,8 @@ void Peer::on_event(ConnectionId id, const ConnectionEvent& event, Instant now, 
         on_open(id, now, out);
     } else if (std::holds_alternative<Confirmed>(event)) {
         on_confirmed(id, now, out);
+    } else if (std::holds_alternative<Unheard>(event)) {
+        on_unheard(*find(id), out);
     } else if (const auto* fault = std::get_if<Fault>(&event)) {
         on_fault(id, *fault, now, out);
     } else if (const auto* notified = std::get_if<Notified>(&event)) {
@@ -75,9 +78,9 @@ void Peer::on_open(ConnectionId id, Instant now, Actions& out) {
             give_up(id, now, out);
             return;
         }
-        connection.accept_open(now, sink(out));
-        give_up(rival->id(), now, out);
-        return;
+        // Our KEEPALIVE is out on the rival. If the peer got it before our OPEN on this one, the
+        // rival is its session and it closes this one; else it answers here. That decides.
+        collision_until_ = now + kCollisionPatience;
     }
     connection.accept_open(now, sink(out));
 }
@@ -93,18 +96,20 @@ void Peer::on_confirmed(ConnectionId id, Instant now, Actions& out) {
     } else if (collision_winner(connection.negotiated()) == connection.origin()) {
         give_up(rival->id(), now, out);  // and so establishes this one
     } else {
-        collision_until_ = now + kCollisionPatience;
+        collision_until_ = std::min(collision_until_, now + kCollisionPatience);
     }
 }
 
-void Peer::give_up_unconfirmed(Instant now, Actions& out) {
+void Peer::end_collision(Instant now, Actions& out) {
     collision_until_ = Instant::max();
-    for (const ConnectionId id : connections()) {
-        const Connection* connection = find(id);
-        if (connection != nullptr && !connection->confirmed()) {
-            give_up(id, now, out);
-        }
+    if (!dialled_ || !accepted_) {
+        return;
     }
+    const Connection& known = dialled_->state() == State::OpenConfirm ? *dialled_ : *accepted_;
+    const bool ours_wins = collision_winner(known.negotiated()) == Connection::Origin::Dialled;
+    const Connection& winner = ours_wins ? *dialled_ : *accepted_;
+    const Connection& loser = ours_wins ? *accepted_ : *dialled_;
+    give_up(loser.confirmed() ? winner.id() : loser.id(), now, out);
 }
 
 void Peer::establish_if_confirmed(Instant now, Actions& out) {
@@ -123,7 +128,7 @@ void Peer::establish(ConnectionId id, Instant now, Actions& out) {
     slot.reset();
     stop_dialling(out);
     session_->establish(now);
-    collision_until_ = retry_at_ = Instant::max();
+    collision_until_ = retry_at_ = called_by_ = Instant::max();
     idle_hold_ = waits_for_bfd_ = no_answer_ = false;
     retry_.reset();
     kept_.forwarding = true;
@@ -150,17 +155,27 @@ void Peer::on_fault(ConnectionId id, const Fault& fault, Instant now, Actions& o
     const Connection& connection = *find(id);
     Ending ending;
     ending.trouble = fault.trouble;
+    if (connection.unheard() && fault.trouble.kind == Trouble::Kind::HoldTimerExpired) {
+        ending.trouble = no_open(config_, connection.endpoints().remote.address);
+    }
     ending.notification = fault.notification;
     ending.routes_kept = kept_after(connection.negotiated(), fault.notification);
     finish(id, ending, now, out);
+}
+
+void Peer::on_unheard(const Connection& connection, Actions& out) {
+    const auto heard = [](const Slot& slot) {
+        return slot && slot->state() != State::OpenSent;
+    };
+    if (!session_ && !heard(dialled_) && !heard(accepted_)) {
+        set_trouble(no_open(config_, connection.endpoints().remote.address), out);
+    }
 }
 
 // Events 24 and 25.
 void Peer::on_notified(
     ConnectionId id, const bgp_wire::Notification& notification, Instant now, Actions& out
 ) {
-    const bool collision = bgp_wire::is(notification, Cease::ConnectionCollisionResolution) &&
-                           (session_ || rival_of(id) != nullptr);
     std::string text = "the peer closed the session: " + bgp_wire::to_string(notification);
     if (bgp_wire::is(notification, bgp_wire::ErrorCode::Open)) {
         text = "the peer refuses our OPEN: " + bgp_wire::to_string(notification) +
@@ -169,10 +184,13 @@ void Peer::on_notified(
     Ending ending;
     ending.trouble = {Trouble::Kind::NotificationReceived, std::move(text)};
     ending.routes_kept = kept_after(find(id)->negotiated(), notification);
-    if (collision) {
+    if (bgp_wire::is(notification, Cease::ConnectionCollisionResolution)) {
+        // The one it keeps may still be on its way to us: no reason to refuse calls.
+        const bool other =
+            dialling_ || rival_of(id) != nullptr || (session_ && session_->id() != id);
         ++counters_.collisions;
-        const bool survived = session_ || rival_of(id) != nullptr;
-        ending.aftermath = survived ? Aftermath::None : Aftermath::Retry;
+        ending.aftermath = other ? Aftermath::None : Aftermath::Retry;
+        ending.trouble.text += " (it holds another one with this node)";
     }
     finish(id, ending, now, out);
 }
@@ -187,9 +205,10 @@ std::string Peer::open_hint(const bgp_wire::Notification& notification) const {
         case bgp_wire::OpenError::UnsupportedOptionalParameter:
         case bgp_wire::OpenError::UnsupportedCapability:
             return " (it does not accept our capabilities)";
+        case bgp_wire::OpenError::UnacceptableHoldTime:
+            return " (ours is " + seconds_text(config_.hold_time) + ")";
         case bgp_wire::OpenError::Unspecific:
         case bgp_wire::OpenError::UnsupportedVersion:
-        case bgp_wire::OpenError::UnacceptableHoldTime:
         case bgp_wire::OpenError::RoleMismatch:
             break;
     }
@@ -213,6 +232,8 @@ void Peer::on_closed(ConnectionId id, std::string_view why, Instant now, Actions
     if (connection->state() == State::Established) {
         ending.trouble = {Trouble::Kind::ConnectionLost, "connection lost: " + std::string(why)};
         ending.routes_kept = kept_after_close(connection->negotiated());
+    } else if (connection->unheard()) {
+        ending.trouble = no_open(config_, connection->endpoints().remote.address);
     } else {
         ending.trouble = {
             Trouble::Kind::ClosedEarly,

@@ -13,16 +13,6 @@ using namespace std::chrono_literals;
 using bgp_wire::Cease;
 using bgp_wire::MessageType;
 
-std::vector<std::string> news(const Actions& actions) {
-    std::vector<std::string> out;
-    for (const auto& change : all<TroubleChanged>(actions)) {
-        if (change.news) {
-            out.push_back(change.trouble->text);
-        }
-    }
-    return out;
-}
-
 // What the OPEN says of graceful restart on the connection just dialled.
 bgp_wire::GracefulRestart offered(Rig& rig) {
     const auto sent = all<Send>(rig.connect()).at(0).bytes;
@@ -30,7 +20,7 @@ bgp_wire::GracefulRestart offered(Rig& rig) {
     return std::get<bgp_wire::Open>(open).capabilities.graceful_restart.value();
 }
 
-// Routes reach this peer until the session is closed again after `error`.
+// The peer answers our call with this error.
 Actions refuse(Rig& rig, const wire::Bytes& error) {
     rig.connect();
     return rig.feed(rig.dialled(), error);
@@ -59,7 +49,6 @@ TEST(PeerTest, APassivePeerNeverDials) {
     Rig rig(config);
     rig.start();
     EXPECT_EQ(rig.peer.state(), State::Active);
-    EXPECT_EQ(rig.peer.next_deadline(), Instant::max());
 
     EXPECT_EQ(story(rig.accept()), "OPEN");
     rig.feed(*rig.accepted, bytes_of(their_open()));
@@ -68,77 +57,6 @@ TEST(PeerTest, APassivePeerNeverDials) {
     rig.run_for(1h);
     EXPECT_TRUE(all<Dial>(rig.log).empty());
     EXPECT_EQ(rig.peer.state(), State::Active);
-}
-
-TEST(PeerTest, ACollisionIsWonByTheConnectionOfTheHigherRouterId) {
-    for (const bool ours_higher : {false, true}) {
-        auto config = test_config();
-        config.router_id = ours_higher ? kTheirId + 1 : kOurId;
-        Rig rig(config);
-        rig.reach(State::OpenConfirm);
-        rig.accept();
-        const Actions out = rig.feed(*rig.accepted, bytes_of(their_open()));
-        const auto closed = all<Close>(out).at(0).id;
-        EXPECT_EQ(closed, ours_higher ? *rig.accepted : rig.dialled());
-        EXPECT_EQ(
-            story(out),
-            ours_higher ? "NOTIFICATION 6/7, flush" : "KEEPALIVE, NOTIFICATION 6/7, flush"
-        );
-        EXPECT_EQ(rig.peer.state(), State::OpenConfirm);
-        EXPECT_EQ(rig.peer.trouble(), std::nullopt);
-    }
-}
-
-TEST(PeerTest, TheLosingConnectionWaitsForTheOtherOnlySoLong) {
-    Rig rig;  // the peer's id is higher, so its call would win
-    const ConnectionId id = rig.reach(State::OpenSent);
-    rig.accept();
-    rig.feed(id, bytes_of(their_open()));
-    EXPECT_EQ(story(rig.feed(id, keepalive())), "");
-    EXPECT_EQ(rig.peer.state(), State::OpenConfirm);
-    // Already established for the peer: what it sends now is no error.
-    EXPECT_EQ(story(rig.feed(id, message(MessageType::Update, hex("00000000")))), "");
-
-    EXPECT_EQ(story(rig.run_for(kCollisionPatience)), "NOTIFICATION 6/7, flush, up");
-    EXPECT_EQ(rig.peer.session(), id);
-}
-
-TEST(PeerTest, AnEstablishedSessionRefusesAnotherCall) {
-    Rig rig;
-    rig.reach(State::Established);
-    rig.now += 30s;
-    EXPECT_EQ(story(rig.accept()), "");
-    EXPECT_FALSE(rig.accepted);
-}
-
-TEST(PeerTest, ACallOfARestartedPeerReplacesTheSession) {
-    auto open = their_open();
-    open.capabilities.graceful_restart = helper(false);
-    Rig rig;
-    const ConnectionId old = rig.reach(State::Established, open);
-    rig.now += 5s;
-    rig.accept();
-    EXPECT_FALSE(rig.accepted) << "so young a session is no restart but a collision";
-
-    rig.now += 5s;
-    EXPECT_EQ(story(rig.accept()), "OPEN");
-    EXPECT_EQ(rig.peer.session(), old);
-    EXPECT_EQ(story(rig.feed(*rig.accepted, bytes_of(open))), "down, close, KEEPALIVE");
-    EXPECT_EQ(story(rig.feed(*rig.accepted, keepalive())), "up");
-    EXPECT_EQ(rig.peer.session(), rig.accepted);
-    EXPECT_EQ(rig.peer.trouble(), std::nullopt);
-}
-
-TEST(PeerTest, ANewerCallReplacesAnUnfinishedOne) {
-    auto config = test_config();
-    config.passive = true;
-    Rig rig(config);
-    rig.start();
-    rig.accept();
-    const ConnectionId first = *rig.accepted;
-    EXPECT_EQ(story(rig.accept()), "close, OPEN");
-    EXPECT_EQ(story(rig.feed(first, bytes_of(their_open()))), "");
-    EXPECT_EQ(story(rig.feed(*rig.accepted, bytes_of(their_open()))), "KEEPALIVE");
 }
 
 TEST(PeerTest, UnexpectedMessagesAreAnsweredWithTheirType) {
@@ -290,9 +208,26 @@ TEST(PeerTest, UpdateOfTheIdentityStartsAnew) {
     rig.reach(State::Established);
     auto config = test_config();
     config.address = net::IpAddress::v4(0x0a000009);
-    EXPECT_EQ(story(rig.update(config)), "down, NOTIFICATION 6/6, flush, dial");
+    EXPECT_EQ(story(rig.update(config)), "down, NOTIFICATION 6/3, flush, dial");
     EXPECT_EQ(all<Dial>(rig.log).back().remote.address, config.address);
     EXPECT_EQ(rig.peer.trouble(), std::nullopt);
+}
+
+// The old neighbour hears no more of us, so nothing would end its patience but the restart time.
+TEST(PeerTest, WhoIsLeftForAnotherNeighbourDropsOurRoutes) {
+    auto config = test_config();
+    config.graceful_restart = true;
+    auto open = their_open();
+    open.capabilities.graceful_restart = helper(true);
+    Rig rig(config);
+    rig.reach(State::Established, open);
+    config.address = net::IpAddress::v4(0x0a000009);
+    EXPECT_EQ(story(rig.update(config)), "down, NOTIFICATION 6/9, flush, dial");
+
+    Rig same(config);
+    same.reach(State::Established, open);
+    config.v6 = true;
+    EXPECT_EQ(story(same.update(config)), "down keeping routes, NOTIFICATION 6/6, flush, dial");
 }
 
 TEST(PeerTest, UpdateEndsAWaitForARepairOnOurSide) {
@@ -323,66 +258,6 @@ TEST(PeerTest, AnUnnumberedPeerIsDialledOnceItsAddressIsKnown) {
     EXPECT_EQ(story(set(std::nullopt)), "close");
 }
 
-TEST(PeerTest, BfdDownEndsTheSessionAndWaitsForBfd) {
-    auto config = test_config();
-    config.bfd = true;
-    Rig rig(config);
-    rig.reach(State::Established);  // does not wait for BFD
-    rig.bfd(BfdState::Down);
-    EXPECT_EQ(rig.peer.state(), State::Established) << "it never was up";
-    rig.bfd(BfdState::Up);
-    rig.bfd(BfdState::AdminDown);
-    rig.bfd(BfdState::Up);
-    EXPECT_EQ(story(rig.bfd(BfdState::Down)), "down, NOTIFICATION 6/10, flush");
-    EXPECT_EQ(rig.trouble(), "BFD lost the peer");
-
-    EXPECT_EQ(story(rig.run_for(20s)), "");
-    rig.accept();
-    EXPECT_FALSE(rig.accepted);
-    rig.bfd(BfdState::Up);
-    EXPECT_EQ(story(rig.run_for(0s)), "dial");
-}
-
-TEST(PeerTest, APeerThatOnlyRestartsIsHeardBeforeBfdIsUpAgain) {
-    auto config = test_config();
-    config.bfd = true;
-    Rig rig(config);
-    const ConnectionId id = rig.reach(State::Established);
-    rig.bfd(BfdState::Up);
-    rig.close(id);
-    EXPECT_EQ(story(rig.bfd(BfdState::Down)), "");
-    rig.run_for(kDeafToCalls);
-    rig.accept();
-    EXPECT_TRUE(rig.accepted);
-}
-
-TEST(PeerTest, WithoutBfdComingUpItTriesAfterAWhile) {
-    auto config = test_config();
-    config.bfd = true;
-    Rig rig(config);
-    rig.reach(State::Established);
-    rig.bfd(BfdState::Up);
-    rig.bfd(BfdState::Down);
-    EXPECT_EQ(story(rig.run_for(kBfdPatience - 1ms)), "");
-    EXPECT_EQ(story(rig.run_for(1ms)), "dial");
-}
-
-TEST(PeerTest, AFlappingBfdIsDampedToo) {
-    auto config = test_config();
-    config.bfd = true;
-    Rig rig(config);
-    rig.start();
-    for (Duration passed{}; passed < 1h; passed += 1s) {
-        if (rig.peer.state() == State::Connect) {
-            rig.reach(State::Established);
-        }
-        rig.bfd(BfdState::Up);
-        rig.run_for(1s);
-        rig.bfd(BfdState::Down);
-    }
-    EXPECT_LE(all<Dial>(rig.log).size(), 60U);
-}
-
 TEST(PeerTest, RefreshIsHandedOutWithMarksWhenEnhanced) {
     const auto request = message(MessageType::RouteRefresh, hex("00010001"));
     Rig rig;
@@ -403,92 +278,6 @@ TEST(PeerTest, RefreshIsHandedOutWithMarksWhenEnhanced) {
     Rig enhanced;
     enhanced.reach(State::Established, open);
     EXPECT_EQ(story(enhanced.feed(enhanced.dialled(), request)), "marked refresh");
-}
-
-TEST(PeerTest, EachTroubleIsTextForPeople) {
-    namespace errc = boost::system::errc;
-    struct Case {
-        std::function<void(Rig&)> cause;
-        Trouble::Kind kind;
-        std::string text;
-    };
-    const std::vector<Case> cases{
-        {[](Rig& rig) { rig.fail(errc::connection_refused); },
-         Trouble::Kind::Refused,
-         "10.0.0.2:179 refuses connections: nothing listens on that port, or a firewall answers"},
-        {[](Rig& rig) { rig.tick(); },
-         Trouble::Kind::Unreachable,
-         "no answer from 10.0.0.2:179: it is unreachable, expects a password, or is more than one "
-         "hop away"},
-        {[](Rig& rig) { rig.fail(errc::host_unreachable); },
-         Trouble::Kind::Unreachable,
-         "no route to 10.0.0.2:179"},
-        {[](Rig& rig) {
-             rig.connect();
-             rig.close(rig.dialled());
-         },
-         Trouble::Kind::ClosedEarly,
-         "the peer closed the connection before the session was up (connection reset by peer): it "
-         "may not have this node as a neighbour"},
-        {[](Rig& rig) {
-             refuse(rig, bytes_of(bgp_wire::make_notification(bgp_wire::OpenError::BadPeerAs)));
-         },
-         Trouble::Kind::NotificationReceived,
-         "the peer refuses our OPEN: OPEN Message Error/Bad Peer AS (we are in AS 64512)"},
-        {[](Rig& rig) {
-             refuse(
-                 rig,
-                 bytes_of(
-                     bgp_wire::make_notification(bgp_wire::OpenError::UnsupportedOptionalParameter)
-                 )
-             );
-         },
-         Trouble::Kind::NotificationReceived,
-         "the peer refuses our OPEN: OPEN Message Error/Unsupported Optional Parameter (it does "
-         "not accept our capabilities)"},
-        {[](Rig& rig) {
-             refuse(rig, bytes_of(bgp_wire::cease(Cease::AdministrativeShutdown, "until noon")));
-         },
-         Trouble::Kind::NotificationReceived,
-         "the peer closed the session: Cease/Administrative Shutdown: until noon"},
-        {[](Rig& rig) {
-             rig.connect();
-             rig.now += kOpenHoldTime;
-             rig.deadline();
-         },
-         Trouble::Kind::HoldTimerExpired,
-         "the peer accepted the connection but sent no OPEN for 240 s"},
-    };
-    for (const Case& one : cases) {
-        Rig rig;
-        rig.start();
-        one.cause(rig);
-        EXPECT_EQ(rig.trouble(), one.text);
-        EXPECT_EQ(rig.peer.trouble()->kind, one.kind);
-        EXPECT_EQ(news(rig.log), std::vector{one.text});
-    }
-}
-
-TEST(PeerTest, ALastingTroubleIsToldOnce) {
-    Rig rig;
-    rig.start();
-    const auto bad_as = bytes_of(bgp_wire::make_notification(bgp_wire::OpenError::BadPeerAs));
-    for (int i = 0; i < 50; ++i) {
-        if (i % 2 == 0) {
-            rig.fail();
-        } else {
-            refuse(rig, bad_as);
-        }
-        rig.tick();
-    }
-    EXPECT_EQ(news(rig.log).size(), 2U);
-    // A session later the same is news again.
-    rig.reach(State::Established);
-    EXPECT_EQ(rig.peer.trouble(), std::nullopt);
-    rig.close(rig.dialled());
-    rig.tick();
-    rig.fail();
-    EXPECT_EQ(news(rig.log).size(), 4U);
 }
 
 }  // namespace

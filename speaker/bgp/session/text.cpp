@@ -1,7 +1,13 @@
 #include "speaker/bgp/session/state.hpp"
+#include "speaker/bgp/session/timing.hpp"
 #include "speaker/bgp/session/trouble.hpp"
 
 namespace steelyard::bgp {
+
+std::string seconds_text(Duration duration) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count()) +
+           " s";
+}
 
 std::string_view to_string(State state) {
     switch (state) {
@@ -43,6 +49,8 @@ std::string_view to_string(Trouble::Kind kind) {
             return "NoAddress";
         case Trouble::Kind::Unreachable:
             return "Unreachable";
+        case Trouble::Kind::NoCall:
+            return "NoCall";
         case Trouble::Kind::Refused:
             return "Refused";
         case Trouble::Kind::Local:

@@ -63,6 +63,15 @@ TEST(TimersTest, WithoutAHoldTimeNoTimerRuns) {
     EXPECT_EQ(rig.peer.next_deadline(), Instant::max());
 }
 
+TEST(TimersTest, WithoutAHoldTimeAPeerThatNeverConfirmsIsGivenUpToo) {
+    auto open = their_open();
+    open.hold_seconds = 0;
+    Rig rig;
+    rig.reach(State::OpenConfirm, open);
+    EXPECT_EQ(story(rig.run_for(kOpenHoldTime)), "NOTIFICATION 4/0, flush");
+    EXPECT_EQ(rig.trouble(), "nothing heard from the peer for 240 s");
+}
+
 TEST(TimersTest, ASilentPeerIsGivenUpAfterTheHoldTime) {
     Rig rig;
     rig.reach(State::Established);

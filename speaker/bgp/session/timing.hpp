@@ -3,6 +3,7 @@
 #include "common/base/time.hpp"
 
 #include <chrono>
+#include <string>
 
 // The spans a session goes by, beside those of the configuration.
 namespace steelyard::bgp {
@@ -22,11 +23,13 @@ inline constexpr Duration kStableAfter = std::chrono::seconds(60);
 inline constexpr Duration kDeafToCalls = std::chrono::seconds(5);
 // The hold time until OPEN tells another (RFC 4271 8.2.2: "a large value").
 inline constexpr Duration kOpenHoldTime = std::chrono::minutes(4);
+// What is connected and not heard so long is said to be in trouble.
+inline constexpr Duration kOpenPatience = std::chrono::seconds(15);
 // RFC 9687: at least so long, or twice the hold time.
 inline constexpr Duration kSendHoldTime = std::chrono::minutes(8);
 // After BFD ended a session: how long to wait for BFD to come up before trying without it.
 inline constexpr Duration kBfdPatience = std::chrono::seconds(30);
-// How long the losing one of two connections waits for the winning one's OPEN.
+// How long two connections with one peer wait for what the peer makes of them.
 inline constexpr Duration kCollisionPatience = std::chrono::seconds(5);
 // A call of a peer under graceful restart replaces a session of this age; before, it is a
 // collision.
@@ -35,5 +38,7 @@ inline constexpr Duration kReplaceAfter = std::chrono::seconds(10);
 // this long again.
 inline constexpr Duration kAsleep = std::chrono::seconds(1);
 inline constexpr Duration kStallGrace = std::chrono::seconds(2);
+
+[[nodiscard]] std::string seconds_text(Duration duration);  // "90 s"
 
 }  // namespace steelyard::bgp

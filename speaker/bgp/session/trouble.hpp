@@ -11,7 +11,8 @@ namespace steelyard::bgp {
 struct Trouble {
     enum class Kind : std::uint8_t {
         NoAddress,             // unnumbered, and no router advertisement heard yet
-        Unreachable,           // no answer, or no route
+        Unreachable,           // no answer, no route, or nothing heard once connected
+        NoCall,                // of a passive peer
         Refused,               // TCP reset
         Local,                 // a fault of ours: the source address is not on this node, ...
         ClosedEarly,           // TCP closed before the session was up
