@@ -45,7 +45,8 @@ std::optional<std::uint32_t> number(std::string_view text, std::uint64_t max) {
 
 std::vector<std::string_view> split(std::string_view text) {
     std::vector<std::string_view> parts;
-    for (std::size_t colon = text.find(':'); colon != text.npos; colon = text.find(':')) {
+    constexpr std::size_t kNone = std::string_view::npos;
+    for (std::size_t colon = text.find(':'); colon != kNone; colon = text.find(':')) {
         parts.push_back(text.substr(0, colon));
         text.remove_prefix(colon + 1);
     }

@@ -39,9 +39,9 @@ protected:
         EXPECT_TRUE(until([this] { return tasks_.size() == 0; }));
     }
 
-    // The definition in crds/, as a user applies it.
-    static nlohmann::json definition(const std::string& file) {
-        std::ifstream stream(std::string(SY_CRD_FOLDER) + "/" + file);
+    // A definition of the folder crds/, as a user applies it.
+    static nlohmann::json definition(const std::string& path) {
+        std::ifstream stream(path);
         std::ostringstream text;
         text << stream.rdbuf();
         return apiserver::yaml_to_json(text.str()).value();

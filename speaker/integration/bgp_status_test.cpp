@@ -20,8 +20,8 @@ net::IpAddress ip(const char* text) {
 class BgpStatusTest : public ApiFixture {
 protected:
     BgpStatusTest() {
-        define(definition("servicebgpstatuses.yaml"));
-        define(definition("bgpsessionstates.yaml"));
+        define(definition(SY_CRD_FOLDER "/servicebgpstatuses.yaml"));
+        define(definition(SY_CRD_FOLDER "/bgpsessionstates.yaml"));
         side_.set_owner(kube::PodOwner{"speaker-x", "uid-x"});
         side_.spawn(tasks_);
     }

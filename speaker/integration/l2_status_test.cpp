@@ -32,7 +32,7 @@ protected:
     ~L2StatusTest() override { stop(); }
 
     void define_kind() {
-        json kind = definition("servicel2statuses.yaml");
+        json kind = definition(SY_CRD_FOLDER "/servicel2statuses.yaml");
         if (max_interface_name_ != 0) {
             const json::json_pointer name(
                 "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/interfaces/"
