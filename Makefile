@@ -63,6 +63,11 @@ bench-failover: build ## how fast addresses move, as root (ARGS=--quick for 90 s
 	@cmake --build --preset release -j $(JOBS) --target sy_vip_prober
 	@bench/failover/run $(ARGS)
 
+bench-bgp: ## BGP beside BIRD, as root (ARGS=--quick for half a minute of it)
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release -j $(JOBS) --target bgp_node
+	@bench/bgp/run $(ARGS)
+
 shell:
 	@e2e/lab/lab shell $(NODE)
 
@@ -78,4 +83,4 @@ format: ## format every C++ file
 clean: ## remove the build directory
 	@rm -rf build
 
-.PHONY: help setup build demo test unit lint scenarios conformance fuzz bench bench-failover shell kubectl down format clean
+.PHONY: help setup build demo test unit lint scenarios conformance fuzz bench bench-failover bench-bgp shell kubectl down format clean
