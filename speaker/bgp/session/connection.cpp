@@ -1,5 +1,6 @@
 #include "speaker/bgp/session/connection.hpp"
 
+#include "common/wire/reader.hpp"
 #include "speaker/bgp/session/open_check.hpp"
 #include "speaker/bgp/session/timing.hpp"
 #include "speaker/bgp/wire/message.hpp"
@@ -264,9 +265,22 @@ void Connection::arm_keepalive(Instant now, Rng& rng) {
                         : Instant::max();
 }
 
-void Connection::on_routes_sent(std::size_t bytes, Instant now, Rng& rng) {
-    enqueued(bytes, now);
-    arm_keepalive(now, rng);
+// Among the UPDATEs may be the marks of a refresh (RFC 7313), which keep no session alive.
+void Connection::on_routes_sent(
+    std::span<const std::byte> messages, Instant now, Rng& rng, Counters& counters
+) {
+    const std::uint64_t updates = counters.out.updates;
+    while (messages.size() >= bgp_wire::kHeaderSize) {
+        wire::Reader header(messages.subspan(16));
+        const std::size_t length = std::max<std::size_t>(header.u16(), bgp_wire::kHeaderSize);
+        count(counters.out, static_cast<MessageType>(header.u8()));
+        counters.out.bytes += length;
+        enqueued(length, now);
+        messages = messages.subspan(std::min(length, messages.size()));
+    }
+    if (counters.out.updates > updates) {
+        arm_keepalive(now, rng);
+    }
 }
 
 // The send hold timer runs while anything waits, from the last time that a whole message's worth

@@ -89,7 +89,9 @@ public:
     void set_keepalive(const PeerConfig& config, Instant now, Rng& rng);
 
     // Routes went into the socket's queue; bytes left it.
-    void on_routes_sent(std::size_t bytes, Instant now, Rng& rng);
+    void on_routes_sent(
+        std::span<const std::byte> messages, Instant now, Rng& rng, Counters& counters
+    );
     void on_written(std::size_t bytes, Instant now);
 
     // What its timers demand.

@@ -66,8 +66,8 @@ public:
     void on_bytes(ConnectionId id, std::span<const std::byte> bytes, Instant now, Actions& out);
     // By the other side or the kernel; `why` is for people: "connection reset by peer".
     void on_closed(ConnectionId id, std::string_view why, Instant now, Actions& out);
-    // Messages of the RIB went into the connection's queue.
-    void on_routes_sent(ConnectionId id, std::size_t messages, std::size_t bytes, Instant now);
+    // Whole messages of the RIB went into the connection's queue.
+    void on_routes_sent(ConnectionId id, std::span<const std::byte> messages, Instant now);
     // The socket took bytes, of Send or of the RIB.
     void on_written(ConnectionId id, std::size_t bytes, Instant now);
     // Safe to call early or late; read what arrived before it.

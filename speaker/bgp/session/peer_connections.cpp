@@ -128,7 +128,7 @@ void Peer::establish(ConnectionId id, Instant now, Actions& out) {
     slot.reset();
     stop_dialling(out);
     session_->establish(now);
-    collision_until_ = retry_at_ = called_by_ = Instant::max();
+    collision_until_ = retry_at_ = called_by_ = heard_by_ = Instant::max();
     idle_hold_ = waits_for_bfd_ = no_answer_ = false;
     retry_.reset();
     kept_.forwarding = true;
@@ -244,11 +244,9 @@ void Peer::on_closed(ConnectionId id, std::string_view why, Instant now, Actions
     tell_state(out);
 }
 
-void Peer::on_routes_sent(ConnectionId id, std::size_t messages, std::size_t bytes, Instant now) {
+void Peer::on_routes_sent(ConnectionId id, std::span<const std::byte> messages, Instant now) {
     if (Connection* connection = find(id)) {
-        counters_.out.updates += messages;
-        counters_.out.bytes += bytes;
-        connection->on_routes_sent(bytes, now, rng_);
+        connection->on_routes_sent(messages, now, rng_, counters_);
     }
 }
 

@@ -96,8 +96,7 @@ private:
                 return feed(peer, {raw.begin(), raw.end()});
             }
             case 13:
-                peer.on_routes_sent(some_id(), in_.u8(), in_.u16(), now_);
-                return peer.on_written(some_id(), in_.u16(), now_);
+                return sent(peer);
             case 14:
                 now_ += std::chrono::milliseconds(in_.u16());
                 return;
@@ -120,6 +119,12 @@ private:
             SY_CHECK(open_.insert(*id).second, "an id is given once");
             newest_ = static_cast<std::uint32_t>(*id);
         }
+    }
+
+    void sent(Peer& peer) {
+        const auto messages = in_.bytes(std::min<std::size_t>(in_.u8(), in_.remaining()));
+        peer.on_routes_sent(some_id(), messages, now_);
+        peer.on_written(some_id(), in_.u16(), now_);
     }
 
     void feed(Peer& peer, const wire::Bytes& bytes) { peer.on_bytes(some_id(), bytes, now_, out_); }

@@ -73,6 +73,15 @@ inline wire::Bytes message(bgp_wire::MessageType type, const wire::Bytes& body) 
     bgp_wire::end_message(out, start);
     return out.take();
 }
+// So many UPDATEs of 23 octets.
+inline wire::Bytes updates(std::size_t count) {
+    wire::Bytes out;
+    for (; count > 0; --count) {
+        const wire::Bytes one = message(bgp_wire::MessageType::Update, wire::Bytes(4));
+        out.insert(out.end(), one.begin(), one.end());
+    }
+    return out;
+}
 inline wire::Bytes hex(std::string_view text) {
     wire::Bytes out;
     for (std::size_t i = 0; i + 1 < text.size(); i += 2) {

@@ -47,10 +47,30 @@ TEST(TimersTest, RoutesStandInForKeepalives) {
     for (int i = 0; i < 100; ++i) {
         EXPECT_EQ(story(rig.run_for(10s)), "");
         rig.feed(id, keepalive());
-        rig.peer.on_routes_sent(id, 2, 100, rig.now);
-        rig.peer.on_written(id, 100, rig.now);
+        rig.peer.on_routes_sent(id, updates(2), rig.now);
+        rig.peer.on_written(id, 46, rig.now);
     }
     EXPECT_EQ(rig.peer.counters().out.updates, 200U);
+}
+
+TEST(TimersTest, MarksOfARefreshAreNoUpdatesAndNoSignOfLife) {
+    Rig rig;
+    const ConnectionId id = rig.reach(State::Established);
+    const Instant keepalive_due = rig.peer.next_deadline();
+    const Counters& counters = rig.peer.counters();
+    const std::uint64_t before = counters.out.bytes;
+    rig.now += 5s;
+    const wire::Bytes begin = message(bgp_wire::MessageType::RouteRefresh, hex("00010101"));
+    wire::Bytes sent = begin;
+    rig.peer.on_routes_sent(id, sent, rig.now);
+    EXPECT_EQ(rig.peer.next_deadline(), keepalive_due);
+
+    const wire::Bytes routes = updates(3);
+    sent.insert(sent.end(), routes.begin(), routes.end());
+    rig.peer.on_routes_sent(id, sent, rig.now);
+    EXPECT_EQ(counters.out.route_refreshes, 2U);
+    EXPECT_EQ(counters.out.updates, 3U);
+    EXPECT_EQ(counters.out.bytes, before + 5 * 23);
 }
 
 TEST(TimersTest, WithoutAHoldTimeNoTimerRuns) {
@@ -59,7 +79,7 @@ TEST(TimersTest, WithoutAHoldTimeNoTimerRuns) {
     Rig rig;
     const ConnectionId id = rig.reach(State::Established, open);
     EXPECT_EQ(rig.peer.next_deadline(), Instant::max());
-    rig.peer.on_routes_sent(id, 1, 100, rig.now);
+    rig.peer.on_routes_sent(id, updates(1), rig.now);
     EXPECT_EQ(rig.peer.next_deadline(), Instant::max());
 }
 
@@ -102,7 +122,7 @@ TEST(TimersTest, APeerThatDoesNotReadIsGivenUpAfterTheSendHoldTime) {
     const ConnectionId id = rig.reach(State::Established);
     run_with_keepalives(rig, 20s);
     rig.reads = false;
-    rig.peer.on_routes_sent(id, 1, 10000, rig.now);
+    rig.peer.on_routes_sent(id, updates(500), rig.now);
     run_with_keepalives(rig, kSendHoldTime - 20s);
     EXPECT_EQ(rig.peer.state(), State::Established);
     run_with_keepalives(rig, 20s);
@@ -115,7 +135,7 @@ TEST(TimersTest, TheSendHoldTimeStartsAnewWithEachMessageTaken) {
         Rig rig;
         const ConnectionId id = rig.reach(State::Established);
         rig.reads = false;
-        rig.peer.on_routes_sent(id, 1000, 1000000, rig.now);
+        rig.peer.on_routes_sent(id, updates(50'000), rig.now);
         for (int i = 0; i < 10; ++i) {
             run_with_keepalives(rig, 2min);
             rig.peer.on_written(id, taken, rig.now);

@@ -267,7 +267,7 @@ bool BgpDriver::Impl::refill(Link& link) {
     link.routes_end = link.out.size();
     peer.told_more = true;
     peer.synced = left;
-    peer.core.on_routes_sent(link.id, count_messages(link.out), link.out.size(), bgp_clock_now());
+    peer.core.on_routes_sent(link.id, link.out, bgp_clock_now());
     return true;
 }
 

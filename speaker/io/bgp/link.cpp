@@ -30,12 +30,4 @@ void drop_routes(Link& link) {
     }
 }
 
-std::size_t count_messages(std::span<const std::byte> bytes) {
-    std::size_t count = 0;
-    for (std::size_t at = 0; at + bgp_wire::kHeaderSize <= bytes.size(); ++count) {
-        at += message_length(bytes, at);
-    }
-    return count;
-}
-
 }  // namespace steelyard::io

@@ -39,7 +39,5 @@ using LinkPtr = std::shared_ptr<Link>;
 
 // Drops the routes not yet begun: a message cut in two would desynchronise what follows.
 void drop_routes(Link& link);
-// Whole BGP messages in these bytes.
-[[nodiscard]] std::size_t count_messages(std::span<const std::byte> bytes);
 
 }  // namespace steelyard::io

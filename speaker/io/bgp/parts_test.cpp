@@ -223,7 +223,6 @@ TEST(LinkTest, RoutesNotYetBegunAreDroppedAtAMessagesBorder) {
 
         // What is begun, and the last one, which is no route.
         const std::size_t begun = std::min<std::size_t>((written + 18) / 19, 4);
-        EXPECT_EQ(count_messages(link.out), begun + 1) << written;
         EXPECT_EQ(link.out.size(), (begun + 1) * 19) << written;
         EXPECT_LE(link.written, link.out.size()) << written;
     }
