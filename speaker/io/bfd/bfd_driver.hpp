@@ -19,7 +19,9 @@ namespace steelyard::io {
 struct BfdSessionStatus {
     std::string key;
     bfd::SessionStatus session;
-    std::string trouble;  // why its packets cannot be sent or received just now; "" when they can
+    // Why its packets cannot be sent or received just now, or why the peer's are refused and what
+    // to change; "" when they can and are not.
+    std::string trouble;
 };
 
 class BfdDriver {
@@ -31,15 +33,16 @@ public:
         std::uint16_t multihop_port = bfd::kMultihopPort;
     };
     struct Handlers {
-        // Each change of state. A failure is Up -> Down. AdminDown, by us or the peer, is none: the
-        // peer, or its operator, ended the session on purpose (RFC 5882 3.2), and what rests on it
-        // goes on without BFD. `when` is when the core decided.
+        // Each change of state, beginning with Down when a key gets a session. A failure is Up ->
+        // Down. AdminDown, by us or the peer, is none: the peer, or its operator, ended the session
+        // on purpose (RFC 5882 3.2), and what rests on it goes on without BFD. `when` is when the
+        // core decided.
         std::function<void(
             const std::string& key, bfd::State state, bfd::Diagnostic diagnostic, Instant when
         )>
             on_change;
-        // A socket that cannot be had (no address yet, no interface, a port that is taken): one
-        // line, once for each change of the reason. It is tried again every second.
+        // BfdSessionStatus::trouble, once for each change. A socket that cannot be had (no address
+        // yet, no interface, a port that is taken) is tried again every second.
         std::function<void(const std::string& line)> on_trouble;
     };
 

@@ -231,6 +231,35 @@ TEST_F(BfdDriverTest, OnlyTtl255IsTaken) {
     EXPECT_TRUE(run_until([&] { return node_.is("a", State::Init); }));
 }
 
+// The kernel reports the peer's refusal of a packet instead of sending the next one.
+TEST_F(BfdDriverTest, APeerThatDoesNotListenYetLosesNoPacket) {
+    node_sessions({session("a", "10.9.0.2")});
+    ASSERT_TRUE(run_until([&] { return node_.driver->status()[0].session.counters.sent == 2; }));
+
+    client_sessions({session("a", "10.9.0.1")});
+
+    EXPECT_TRUE(run_until([&] { return client_.driver->status()[0].session.counters.received == 1; }
+    ));
+    EXPECT_EQ(node_.driver->status()[0].session.counters.sent, 3U);
+}
+
+TEST_F(BfdDriverTest, APeerWhosePacketsAreRefusedIsOneLine) {
+    auto direct = session("a", "10.9.0.2");
+    direct.local = net::IpAddress::parse("10.9.0.77").value();  // not where the client sends to
+    in_node("ip addr add 10.9.0.77/24 dev eth0");
+    node_sessions({direct});
+    client_sessions({session("a", "10.9.0.1")});
+
+    EXPECT_TRUE(run_until([&] { return !node_.troubles.empty(); }));
+
+    ASSERT_EQ(node_.troubles.size(), 1U);
+    EXPECT_EQ(
+        node_.troubles[0],
+        "BFD session \"a\": it sends to 10.9.0.1, the session here is at 10.9.0.77"
+    );
+    EXPECT_NE(node_.driver->status()[0].trouble, "");
+}
+
 TEST_F(BfdDriverTest, AnotherProfileChangesTheTimersWithoutAFlap) {
     node_sessions({session("a", "10.9.0.2")});
     client_sessions({session("a", "10.9.0.1")});

@@ -177,10 +177,12 @@ struct BfdReceiver::Batch {
     };
     std::array<Slot, kBatch> slots;
     std::array<mmsghdr, kBatch> messages{};
+    std::size_t used = kBatch;
 
-    // The kernel overwrites the sizes each time.
+    // The kernel overwrites the sizes of those it fills.
     void reset() {
-        for (std::size_t i = 0; i < kBatch; ++i) {
+        const std::size_t filled = std::exchange(used, 0);
+        for (std::size_t i = 0; i < filled; ++i) {
             Slot& slot = slots[i];
             slot.vector = {slot.payload.data(), slot.payload.size()};
             msghdr& header = messages[i].msg_hdr;
@@ -247,6 +249,8 @@ void BfdReceiver::drain(const Sink& sink) {
         if (count <= 0) {
             return;
         }
+        batch->used = static_cast<std::size_t>(count);
+        taken_ += static_cast<std::uint64_t>(count);
         for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
             bfd::Arrival arrival;
             arrival.from = from_sockaddr(batch->slots[i].from);
@@ -328,12 +332,18 @@ Result<BfdSender> BfdSender::open(
 }
 
 bool BfdSender::send(std::span<const std::byte> payload) {
-    if (::send(fd_.get(), payload.data(), payload.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
-        return true;
+    // The peer's refusal of an earlier packet is reported instead of sending this one: once more.
+    for (int tries = 0; tries < 2; ++tries) {
+        if (::send(fd_.get(), payload.data(), payload.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
+            return true;
+        }
+        if (errno != ECONNREFUSED && errno != EINTR) {
+            break;
+        }
     }
-    // Refused: the peer does not listen yet. Full or filtered: this packet is lost, as on the wire.
-    return errno == ECONNREFUSED || errno == EAGAIN || errno == ENOBUFS || errno == EPERM ||
-           errno == EINTR;
+    // Refused, full or filtered: this packet is lost, as on the wire.
+    return errno == ECONNREFUSED || errno == EINTR || errno == EAGAIN || errno == ENOBUFS ||
+           errno == ENOMEM || errno == EPERM;
 }
 
 bool BfdSender::is_stale() const {

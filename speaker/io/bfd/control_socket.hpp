@@ -54,6 +54,8 @@ public:
     awaitable<bool> readable();
     // Everything that waits, several packets a system call; a flood is left for later.
     void drain(const Sink& sink);
+    // Packets that drain() found in its time.
+    [[nodiscard]] std::uint64_t taken() const { return taken_; }
     void close();
     // The VRF's device was replaced, so nothing comes in any more.
     [[nodiscard]] bool is_stale() const;
@@ -67,6 +69,7 @@ private:
     bool multihop_;
     std::string vrf_;
     unsigned vrf_index_ = 0;
+    std::uint64_t taken_ = 0;
     std::shared_ptr<Batch> batch_;
 };
 
@@ -79,7 +82,8 @@ public:
         const bfd::SessionConfig& config, std::uint16_t remote_port, Rng& rng
     );
 
-    // False when it must be opened again: the address, the route or the device is gone.
+    // False when the address, the route or the device is gone. They may come back; if not, it must
+    // be opened again.
     bool send(std::span<const std::byte> payload);
     [[nodiscard]] bool is_open() const { return fd_.is_open(); }
     // The source the kernel chose, or the config's.

@@ -219,7 +219,7 @@ class BirdTest(InteropTest):
         self.router(Bird("neighbor 10.99.0.1 local 10.99.0.2 multihop on;"))
         session = {"key": "a", "remote": "10.99.0.2", "local": "10.99.0.1", "multihop": True}
         self.sessions(session)  # BIRD sends with TTL 64, the default minimum is 254
-        until(lambda: self.node.order("status", status=True)["drops"]["ttl_too_low"] > 0)
+        self.assertIn("TTL 64, below minimumTtl 254", until(lambda: self.status()["trouble"]))
         self.sessions(dict(session, minimum_ttl=60))
         self.wait("Up")
 
