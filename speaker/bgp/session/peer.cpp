@@ -46,7 +46,7 @@ void Peer::end_all(const Stop& stop, Instant now, Actions& out) {
         finish(id, ending_of(*find(id), stop), now, out);
     }
     retry_at_ = Instant::max();
-    called_by_ = Instant::max();
+    called_by_ = heard_by_ = Instant::max();
     idle_hold_ = waits_for_bfd_ = no_answer_ = false;
 }
 

@@ -166,6 +166,7 @@ private:
     bool waits_for_bfd_ = false;          // likewise
     bool no_answer_ = false;              // what retry_at_ waits after
     Instant called_by_ = Instant::max();  // a passive peer says that nobody did
+    Instant heard_by_ = Instant::max();   // an unnumbered one, that it has no address
     Instant deaf_until_{};                // calls of the peer are refused
     Instant damped_until_{};              // no attempt of ours before, whatever happens
     Backoff retry_;

@@ -17,7 +17,7 @@ void Peer::dial_or_wait(Instant now, Actions& out) {
                       (accepted_ && accepted_->state() == State::OpenConfirm);
     retry_at_ = Instant::max();
     idle_hold_ = waits_for_bfd_ = no_answer_ = false;
-    called_by_ = Instant::max();
+    called_by_ = heard_by_ = Instant::max();
     if (busy) {
         return;
     }
@@ -27,7 +27,7 @@ void Peer::dial_or_wait(Instant now, Actions& out) {
     }
     const auto to = remote();
     if (!to) {
-        set_trouble(no_address(config_), out);
+        heard_by_ = now + kHearPatience;
         return;
     }
     dialling_ = new_id();
@@ -113,6 +113,10 @@ void Peer::on_deadline(Instant now, Actions& out) {
             set_trouble(no_call(), out);
         }
     }
+    if (now >= heard_by_) {
+        heard_by_ = Instant::max();
+        set_trouble_of_dial(no_address(config_), out);
+    }
     if (started_ && now >= retry_at_) {  // events 9 and 13
         dial_or_wait(now, out);
     }
@@ -120,7 +124,7 @@ void Peer::on_deadline(Instant now, Actions& out) {
 }
 
 Instant Peer::next_deadline() const {
-    Instant due = std::min({retry_at_, collision_until_, called_by_});
+    Instant due = std::min({retry_at_, collision_until_, called_by_, heard_by_});
     if (dialling_) {
         due = std::min(due, dialled_at_ + kDialTimeout);
     }

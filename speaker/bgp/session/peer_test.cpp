@@ -247,6 +247,9 @@ TEST(PeerTest, AnUnnumberedPeerIsDialledOnceItsAddressIsKnown) {
     config.interface = "eth1";
     Rig rig(config);
     EXPECT_EQ(story(rig.start()), "");
+    EXPECT_EQ(story(rig.run_for(kHearPatience - 1ms)), "");
+    EXPECT_FALSE(rig.peer.trouble()) << "routers take a moment to advertise";
+    rig.run_for(1ms);
     EXPECT_EQ(rig.trouble(), "no router advertisement heard on eth1 yet");
     const auto address = net::IpAddress::parse("fe80::2").value();
     const auto set = [&](std::optional<net::IpAddress> to) {

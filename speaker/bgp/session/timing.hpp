@@ -19,6 +19,8 @@ inline constexpr Duration kFirstIdleHold = std::chrono::seconds(1);
 inline constexpr Duration kLongestIdleHold = std::chrono::seconds(120);
 // A session that lasted so long forgives the failures before it.
 inline constexpr Duration kStableAfter = std::chrono::seconds(60);
+// An unnumbered peer advertises itself within this time, if it does at all.
+inline constexpr Duration kHearPatience = std::chrono::seconds(5);
 // In IdleHold the peer's calls are refused only so long: it may have been repaired on its side.
 inline constexpr Duration kDeafToCalls = std::chrono::seconds(5);
 // The hold time until OPEN tells another (RFC 4271 8.2.2: "a large value").
