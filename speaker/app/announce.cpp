@@ -1,6 +1,7 @@
 #include "speaker/app/speaker.hpp"
 #include "speaker/app/view.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -8,6 +9,11 @@
 // signal: between a verdict and the announcement there is only the plan.
 namespace steelyard::speaker {
 namespace {
+
+// The controller tells of the others.
+bool is_bgp(config::Kind kind) {
+    return kind != config::Kind::IpAddressPool && kind != config::Kind::L2Advertisement;
+}
 
 const char* refusal(const config::LastGood& config) {
     if (!config.loaded()) {
@@ -60,6 +66,13 @@ bool Speaker::load_config() {
     }
     for (const config::Problem& problem : config_.problems()) {
         log_.error(refusal(config_), {{"problem", to_string(problem)}});
+        const bool told = std::find(before.begin(), before.end(), problem) != before.end();
+        const auto object = watches_.find(problem.kind, problem.key);
+        if (!told && object && is_bgp(problem.kind)) {
+            events_.record(
+                *object, kube::EventType::Warning, "ConfigurationInvalid", to_string(problem)
+            );
+        }
     }
     if (!config_.stale()) {
         log_.info("configuration is right again");

@@ -16,5 +16,17 @@ TEST(LogLimitTest, OneLineInAnIntervalAndTheNextSaysHowManyWereHeldBack) {
     EXPECT_EQ(limit.admit(start + 2 * LogLimit::kInterval), 0U);
 }
 
+TEST(LogLimitTest, AsManyLinesAsAskedForThenSilence) {
+    const Instant start{};
+    LogLimit limit(2);
+
+    EXPECT_EQ(limit.admit(start), 0U);
+    EXPECT_EQ(limit.admit(start), 0U);
+    EXPECT_EQ(limit.admit(start), std::nullopt);
+    EXPECT_EQ(limit.admit(start + LogLimit::kInterval), 1U);
+    EXPECT_EQ(limit.admit(start + LogLimit::kInterval), 0U);
+    EXPECT_EQ(limit.admit(start + LogLimit::kInterval), std::nullopt);
+}
+
 }  // namespace
 }  // namespace steelyard::speaker

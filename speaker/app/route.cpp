@@ -32,6 +32,7 @@ void Speaker::open_bgp(bool forwarding_kept) {
     options.restarting = forwarding_kept;
     options.default_local_pref = options_.bgp_default_local_pref;
     options.drain_wait = options_.bgp_drain_wait;
+    bgp_.set_restarted(forwarding_kept);
     wire_->open_bgp(options);
 }
 
@@ -73,12 +74,10 @@ BgpSide::Telling Speaker::bgp_telling() {
 void Speaker::record_peer(
     const std::string& peer, bool warning, std::string reason, std::string text
 ) {
-    const auto found = watches_.bgp_peers().find(kube::ObjectKey{options_.ns, peer});
-    if (found != watches_.bgp_peers().end()) {
+    const kube::ObjectKey key{options_.ns, peer};
+    if (auto found = watches_.find(config::Kind::BgpPeer, key)) {
         const auto type = warning ? kube::EventType::Warning : kube::EventType::Normal;
-        events_.record(
-            kube::reference_to(*found->second), type, std::move(reason), std::move(text)
-        );
+        events_.record(std::move(*found), type, std::move(reason), std::move(text));
     }
 }
 

@@ -19,6 +19,18 @@ std::vector<T> copies(const kube::Informer<T>& informer) {
     return out;
 }
 
+template <class T>
+std::optional<kube::ObjectReference> reference(
+    const kube::Informer<T>& informer, const kube::ObjectKey& key
+) {
+    const auto& objects = informer.store().objects();
+    const auto found = objects.find(key);
+    if (found == objects.end()) {
+        return std::nullopt;
+    }
+    return kube::reference_to(*found->second);
+}
+
 }  // namespace
 
 template <class T>
@@ -60,6 +72,27 @@ typename kube::Informer<T>::Callbacks Watches::config_callbacks() {
         next();
     };
     return callbacks;
+}
+
+template <class T>
+typename kube::Informer<T>::Callbacks Watches::optional_callbacks() {
+    auto callbacks = config_callbacks<T>();
+    callbacks.on_error = [this, next = callbacks.on_error](const Error* error) {
+        next(error);
+        const std::string_view kind = Resource<T>::kType.kind;
+        const bool refused =
+            error != nullptr && (is(*error, Errc::Unauthorized) || is(*error, Errc::NotFound));
+        if (refused ? refused_.insert(kind).second : refused_.erase(kind) != 0) {
+            ++config_version_;
+            callbacks_.on_any();
+        }
+    };
+    return callbacks;
+}
+
+template <class T>
+bool Watches::settled(const kube::Informer<T>& informer) const {
+    return informer.synced() || refused_.contains(Resource<T>::kType.kind);
 }
 
 Watches::Watches(
@@ -106,25 +139,25 @@ Watches::Watches(
       bgp_peers_(
           api,
           Collection(Resource<kube::BgpPeer>::kType, ns),
-          config_callbacks<kube::BgpPeer>(),
+          optional_callbacks<kube::BgpPeer>(),
           seed + 6
       ),
       bgp_advertisements_(
           api,
           Collection(Resource<kube::BgpAdvertisement>::kType, ns),
-          config_callbacks<kube::BgpAdvertisement>(),
+          optional_callbacks<kube::BgpAdvertisement>(),
           seed + 7
       ),
       communities_(
           api,
           Collection(Resource<kube::Community>::kType, ns),
-          config_callbacks<kube::Community>(),
+          optional_callbacks<kube::Community>(),
           seed + 8
       ),
       bfd_profiles_(
           api,
           Collection(Resource<kube::BfdProfile>::kType, ns),
-          config_callbacks<kube::BfdProfile>(),
+          optional_callbacks<kube::BfdProfile>(),
           seed + 9
       ),
       secrets_(
@@ -132,22 +165,27 @@ Watches::Watches(
           Collection(
               Resource<kube::Secret>::kType, ns, "", "type=" + std::string(kube::kBasicAuth)
           ),
-          secret_callbacks(),
+          optional_callbacks<kube::Secret>(),
           seed + 10
       ) {}
 
-// An installation whose role allows no Secrets goes on without: only sessions that need one suffer.
-kube::Informer<kube::Secret>::Callbacks Watches::secret_callbacks() {
-    auto callbacks = config_callbacks<kube::Secret>();
-    callbacks.on_error = [this, next = callbacks.on_error](const Error* error) {
-        next(error);
-        const bool refused = error != nullptr && is(*error, Errc::Unauthorized);
-        if (std::exchange(secrets_refused_, refused) != refused) {
-            ++config_version_;
-            callbacks_.on_any();
-        }
-    };
-    return callbacks;
+std::optional<kube::ObjectReference> Watches::find(config::Kind kind, const kube::ObjectKey& key)
+    const {
+    switch (kind) {
+        case config::Kind::IpAddressPool:
+            return reference(pools_, key);
+        case config::Kind::L2Advertisement:
+            return reference(advertisements_, key);
+        case config::Kind::BgpPeer:
+            return reference(bgp_peers_, key);
+        case config::Kind::BgpAdvertisement:
+            return reference(bgp_advertisements_, key);
+        case config::Kind::Community:
+            return reference(communities_, key);
+        case config::Kind::BfdProfile:
+            return reference(bfd_profiles_, key);
+    }
+    return std::nullopt;
 }
 
 void Watches::spawn(rt::TaskGroup& tasks) {
@@ -166,9 +204,9 @@ void Watches::spawn(rt::TaskGroup& tasks) {
 
 bool Watches::synced() const {
     return services_.synced() && slices_.synced() && nodes_.synced() && pods_.synced() &&
-           pools_.synced() && advertisements_.synced() && bgp_peers_.synced() &&
-           bgp_advertisements_.synced() && communities_.synced() && bfd_profiles_.synced() &&
-           (secrets_.synced() || secrets_refused_);
+           pools_.synced() && advertisements_.synced() && settled(bgp_peers_) &&
+           settled(bgp_advertisements_) && settled(communities_) && settled(bfd_profiles_) &&
+           settled(secrets_);
 }
 
 config::Objects Watches::config_objects() const {

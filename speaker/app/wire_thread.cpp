@@ -15,6 +15,10 @@ Instant now() {
     return std::chrono::steady_clock::now();
 }
 
+std::string and_more(std::uint64_t held_back) {
+    return held_back == 0 ? "" : " (and " + std::to_string(held_back) + " before it)";
+}
+
 }  // namespace
 
 WireSide::Thread::Thread(
@@ -118,9 +122,14 @@ void WireSide::Thread::open_bgp(io::BgpDriver::Options options) {
         asio::post(control_, [callbacks = callbacks_, status] { callbacks->on_bgp(status); });
     };
     handlers.on_log = [this](io::BgpDriver::Level level, const std::string& line) {
-        asio::post(control_, [callbacks = callbacks_, level, line] {
-            callbacks->on_bgp_log(level, line);
-        });
+        if (const auto held_back = bgp_lines_.admit(now())) {
+            asio::post(
+                control_,
+                [callbacks = callbacks_, level, text = line + and_more(*held_back)] {
+                    callbacks->on_bgp_log(level, text);
+                }
+            );
+        }
     };
     handlers.on_failed = [this](const std::string& why) {
         fail(make_error(Errc::Internal, "BGP: " + why));
@@ -144,9 +153,14 @@ void WireSide::Thread::leave_bgp(io::StopMode mode, std::string text) {
 }
 
 awaitable<void> WireSide::Thread::end_bgp(io::StopMode mode, std::string text) {
-    co_await bgp_->stop(mode, std::move(text));
-    bgp_.reset();
-    left_bgp_.notify();
+    try {
+        co_await bgp_->stop(mode, std::move(text));
+    } catch (const std::exception& error) {
+        // Whoever waits for the end of BGP must not wait for ever.
+        report(make_error(Errc::Internal, std::string("leaving BGP: ") + error.what()));
+    }
+    left_bgp_ = true;
+    bgp_left_.notify();
 }
 
 wire::Bytes WireSide::Thread::encode_meta() const {
@@ -267,11 +281,10 @@ WireCounters WireSide::Thread::counters() const {
 // Limited on this thread: a flood of bad packets must not queue up on the other.
 void WireSide::Thread::refused(const std::string& why) {
     if (const auto held_back = refused_.admit(now())) {
-        const std::string more =
-            *held_back == 0 ? "" : " (and " + std::to_string(*held_back) + " before it)";
         asio::post(
             control_,
-            [callbacks = callbacks_, error = make_error(Errc::Invalid, why + more)] {
+            [callbacks = callbacks_,
+             error = make_error(Errc::Invalid, why + and_more(*held_back))] {
                 callbacks->on_refused(error);
             }
         );
@@ -328,8 +341,8 @@ awaitable<void> WireSide::Thread::shut_down(
     }
     co_await packets_->stop();
     leave_bgp(io::StopMode::Shutdown, "");  // unless that was begun before
-    while (bgp_) {
-        co_await left_bgp_.wait();
+    while (bgp_ && !left_bgp_) {
+        co_await bgp_left_.wait();
     }
     if (ring_) {
         co_await ring_->stop();

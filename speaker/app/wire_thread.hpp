@@ -86,6 +86,7 @@ private:
     l2::AnnouncerOptions announcer_;
     Rng rng_;
     LogLimit refused_;
+    LogLimit bgp_lines_{50};  // their texts may be a peer's
     NodeMeta meta_;
     std::vector<ring::Peer> ring_peers_;
     std::set<std::string, std::less<>> failed_;  // members that gossip declared dead
@@ -101,7 +102,8 @@ private:
     std::unique_ptr<io::RingDriver> ring_;
     std::unique_ptr<WireBgp> bgp_;
     bool leaving_bgp_ = false;
-    rt::Signal left_bgp_{ioc_.get_executor()};
+    bool left_bgp_ = false;
+    rt::Signal bgp_left_{ioc_.get_executor()};
     std::thread thread_;
 };
 

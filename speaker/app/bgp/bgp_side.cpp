@@ -101,11 +101,16 @@ void BgpSide::plan(const Facts& facts) {
     }
     const speaker_plan::BgpChanges changes = planner_.update();
     const bool first = !std::exchange(applied_, true);
+    if (first) {
+        applied_at_ = std::chrono::steady_clock::now();
+    }
     if (first || changes.changes_routes()) {
         wire_.apply(rib_changes(changes), changes.sequence);
         service_statuses_.wake();
     }
-    tell_services(changes);
+    if (!first || !restarted_) {
+        tell_services(changes);
+    }
 }
 
 void BgpSide::follow_context(const Facts& facts) {

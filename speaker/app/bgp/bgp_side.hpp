@@ -75,6 +75,8 @@ public:
     void set_service(const kube::ObjectKey& key, std::shared_ptr<const kube::Service> service);
     void set_slice(const kube::ObjectKey& key, std::shared_ptr<const kube::EndpointSlice> slice);
     void plan(const Facts& facts);
+    // What the first plan has was there before this process: no news.
+    void set_restarted(bool restarted) { restarted_ = restarted; }
 
     void on_status(const std::shared_ptr<const io::BgpStatus>& status);
     void on_log(io::BgpDriver::Level level, const std::string& line) const;
@@ -94,6 +96,8 @@ private:
     void tell_services(const speaker_plan::BgpChanges& changes);
     void tell_session(const io::BgpPeerStatus* before, const io::BgpPeerStatus& now);
     void date(const io::BgpPeerStatus& peer);
+    [[nodiscard]] bool knows_all_peers() const;
+    [[nodiscard]] bool had_all_peers() const;
     [[nodiscard]] BgpStatusWriter::Changes service_statuses(
         const speaker_plan::Objects<kube::ServiceBgpStatus>& observed
     ) const;
@@ -111,7 +115,9 @@ private:
     std::shared_ptr<const std::set<net::IpAddress>> servable_;
     bool draining_ = false;
     bool told_context_ = false;
-    bool applied_ = false;                    // the wire thread has the first complete plan
+    bool restarted_ = false;
+    bool applied_ = false;  // the wire thread has the first complete plan
+    Instant applied_at_{};
     std::optional<std::uint32_t> router_id_;  // kept: another one would reset every session
     BgpPeers peers_;                          // as the wire thread has them
     std::shared_ptr<const io::BgpStatus> status_;

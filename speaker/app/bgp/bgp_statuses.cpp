@@ -1,11 +1,15 @@
 #include "speaker/app/bgp/bgp_side.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 // What BgpSide writes about: ServiceBGPStatus and BGPSessionState objects.
 namespace steelyard::speaker {
 namespace {
+
+// What an earlier run has told stays for so long while its sessions come back.
+constexpr Duration kReturn = std::chrono::seconds(30);
 
 std::string reason_of(const io::BgpPeerStatus& peer) {
     const bool up = peer.state == bgp::State::Established;
@@ -35,7 +39,21 @@ void BgpSide::date(const io::BgpPeerStatus& peer) {
     }
 }
 
+bool BgpSide::knows_all_peers() const {
+    return status_->size() >= peers_.peers.size();
+}
+
+// Each was up once since this process began, or had the time for it.
+bool BgpSide::had_all_peers() const {
+    const auto was_up = [](const io::BgpPeerStatus& peer) {
+        return peer.state == bgp::State::Established || peer.flaps != 0;
+    };
+    return std::chrono::steady_clock::now() > applied_at_ + kReturn ||
+           (knows_all_peers() && std::all_of(status_->begin(), status_->end(), was_up));
+}
+
 void BgpSide::upkeep() {
+    service_statuses_.wake();
     for (const io::BgpPeerStatus& peer : *status_) {
         Dated& dated = dated_[peer.name];
         if (dated.sent_v4 != peer.prefixes_v4 || dated.sent_v6 != peer.prefixes_v6) {
@@ -57,7 +75,11 @@ BgpStatusWriter::Changes BgpSide::service_statuses(
         peers.push_back(facts_of(peer));
     }
     const auto desired = speaker_plan::desired_bgp_statuses(scope_, planner_.plan(), peers);
-    return speaker_plan::diff_bgp_statuses(scope_, desired, observed);
+    auto changes = speaker_plan::diff_bgp_statuses(scope_, desired, observed);
+    if (!had_all_peers()) {
+        changes.remove.clear();
+    }
+    return changes;
 }
 
 SessionStateWriter::Changes BgpSide::session_states(
@@ -89,7 +111,11 @@ SessionStateWriter::Changes BgpSide::session_states(
         sessions.push_back(std::move(session));
     }
     const auto desired = speaker_plan::desired_session_states(scope_, std::move(sessions));
-    return speaker_plan::diff_session_states(scope_, desired, observed);
+    auto changes = speaker_plan::diff_session_states(scope_, desired, observed);
+    if (!knows_all_peers()) {
+        changes.remove.clear();
+    }
+    return changes;
 }
 
 }  // namespace steelyard::speaker

@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration kPace = 20ms;     // between writes: at most 50 a second
 constexpr Duration kGather = 100ms;  // between rounds, so that one write follows many changes
-// With thousands of Services a comparison takes long: at most a 20th of the thread's time.
-constexpr int kShare = 20;
+// With thousands of Services a comparison takes long: at most a hundredth of the thread's time.
+constexpr int kShare = 100;
 constexpr Duration kFresh = 1s;  // a comparison holds for so long at least
 constexpr Duration kFirstRetry = 1s;
 constexpr Duration kLongestRetry = 30s;
