@@ -90,7 +90,9 @@ def _bird(setup, folder):
 def _bird_neighbour(setup, neighbour):
     address = neighbour.address + (f"%{neighbour.interface}" if neighbour.interface else "")
     restart = f"on; graceful restart time {setup.restart_seconds}" if setup.restart_seconds else "off"
-    lines = [f"protocol bgp {neighbour.name} {{", f"  local port {setup.port} as {setup.asn};",
+    # BFD over several hops needs to know the own address, which is the router's number here.
+    own = f"{setup.router_id} " if neighbour.bfd and neighbour.multihop else ""
+    lines = [f"protocol bgp {neighbour.name} {{", f"  local {own}port {setup.port} as {setup.asn};",
              f"  neighbor {address} port {neighbour.port} as {neighbour.asn};", f"  hold time {setup.hold_seconds};",
              "  connect delay time 1; connect retry time 1; error wait time 1, 2;", f"  graceful restart {restart};"]
     lines += [f"  multihop {neighbour.multihop};"] if neighbour.multihop else ["  direct;"]

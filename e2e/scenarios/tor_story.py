@@ -90,10 +90,12 @@ class Story:
         cluster.put(announcement("more", communities=["65000:300"], med=70, asPathPrepend=2))
         self.tor.wait_routes(prefix, *self.nodes, where=lambda path: path.communities == wanted | {"65000:300"})
         cluster.delete("BGPAdvertisement", "more")
+        cluster.put(announcement(linkBandwidth=True))
+        self.tor.wait_routes(prefix, *self.nodes, where=lambda path: len(path.extended) == 1)
         cluster.put(announcement())
         self.tor.wait_routes(prefix, *self.nodes, where=lambda path: path.as_path == (NODES_ASN,)
                              and not (path.communities or path.large or path.extended))
-        passed("communities of all kinds, an alias, MED and prepending arrive; advertisements of a pool add up")
+        passed("communities of all kinds, an alias, MED, prepending and link bandwidth arrive; advertisements add up")
         cluster.put(announcement(aggregationLength=26, aggregationLengthV6=122))
         self.tor.wait_routes("192.0.2.0/26", *self.nodes)
         self.tor.wait_routes("2001:db8:100::/122", *self.nodes)
@@ -208,9 +210,14 @@ class Story:
         cluster = self.cluster
         prober = cluster.prober("remote", four)
         cluster.patch("Node", "node2", {"metadata": {"annotations": {"steelyard.io/drain": "true"}}})
-        seen = watch_until(cluster, "withdrawal by node2", lambda: "node2" not in self.tor.routes(host_route(four)),
-                           lambda: path_marks(self.tor.routes(host_route(four)).get("node2")))
-        expect("65535:0" in sum(seen, []), f"node2 withdrew without the graceful-shutdown community: {seen}")
+        marks = []  # of node2's path, as long as there is one
+
+        def withdrawn():
+            path = self.tor.routes(host_route(four)).get("node2")
+            marks.append(sorted(path.communities) if path else None)
+            return path is None
+        cluster.wait_for("withdrawal by node2", withdrawn, interval=0)
+        expect(["65535:0"] in marks, f"node2 withdrew without the graceful-shutdown community: {marks}")
         self.wait_everywhere(four, names=["node1", "node3"])
         since = self.tor.sessions()["node2"].since
         expect(since, "the drained node closed its session")
@@ -219,11 +226,6 @@ class Story:
         expect(self.tor.sessions()["node2"].since == since, "the drained node's session was reset")
         measured_loss("node2 drained and back", prober, moves=3)
         passed("a drained node is avoided first and withdraws then, keeps its session and loses no request")
-
-
-def path_marks(path):
-    """The communities of a path, sorted."""
-    return sorted(path.communities) if path else []
 
 
 def join(four, six):
