@@ -71,11 +71,14 @@ def far_away(cluster, address):
     far.wait_established()
     far.wait_routes(host_route(address), *node_names(cluster))
     passed("external BGP with a router two hops away needs ebgpMultiHop")
-    far.restart(far.setup(NODES_ASN, NODES_ASN, multihop=3, restart_seconds=0))
-    cluster.put(peer("far", peerAddress=FAR, peerASN=NODES_ASN))
+    far.restart(far.setup(NODES_ASN, NODES_ASN, multihop=3, restart_seconds=0, bfd=True))
+    # BIRD sends its packets with TTL 64 over several hops.
+    cluster.put(bfd_profile("far", minimumTtl=60), peer("far", peerAddress=FAR, peerASN=NODES_ASN, bfdProfile="far"))
     far.wait_established()
     far.wait_routes(host_route(address), *node_names(cluster), where=lambda path: path.local_pref == 100)
-    passed("internal BGP with a router two hops away needs nothing")
+    cluster.wait_for("BFD over two hops", lambda: (now := far.bfd()) and len(now) == 3 and all(
+        session.up for session in now.values()))
+    passed("internal BGP with a router two hops away needs nothing, and BFD watches the way")
     cluster.delete("BGPPeer", "far")
     far.stop()
 
