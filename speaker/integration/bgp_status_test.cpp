@@ -42,7 +42,7 @@ protected:
         side_.set_slice(slice->meta.key, slice);
         plan();
     }
-    void plan() {
+    void plan(bool with_peer = true) {
         auto config = std::make_shared<config::Config>();
         config->pools.emplace_back();
         config->pools.back().name = "lan";
@@ -50,9 +50,11 @@ protected:
         config->bgp_advertisements.emplace_back();
         config->bgp_advertisements.back().name = "all";
         config->bgp_advertisements.back().pools = {"lan"};
-        config->bgp_peers.emplace_back();
-        config->bgp_peers.back().name = "tor";
-        config->bgp_peers.back().address = ip("198.51.100.1");
+        if (with_peer) {
+            config->bgp_peers.emplace_back();
+            config->bgp_peers.back().name = "tor";
+            config->bgp_peers.back().address = ip("198.51.100.1");
+        }
         auto node = std::make_shared<kube::Node>();
         node->meta.key.name = "n1";
         BgpSide::Facts facts;
@@ -69,7 +71,10 @@ protected:
         peer.remote = {ip("198.51.100.1"), 179};
         peer.prefixes_v4 = sent;
         peer.synced = synced;
-        if (state != bgp::State::Established) {
+        if (state == bgp::State::Established) {
+            was_up_ = true;
+        } else {
+            peer.flaps = was_up_ ? 1 : 0;
             peer.trouble = bgp::Trouble{bgp::Trouble::Kind::WrongAs, "AS 64999 instead of 64513"};
         }
         side_.on_status(std::make_shared<const io::BgpStatus>(io::BgpStatus{peer}));
@@ -82,6 +87,7 @@ protected:
     }
 
     std::uint64_t applied_ = 0;  // the last sequence
+    bool was_up_ = false;
     BgpSide side_{
         ioc_.get_executor(),
         *api_,
@@ -111,6 +117,25 @@ TEST_F(BgpStatusTest, AServiceIsToldOfOnceAPeerWasSentIt) {
     EXPECT_TRUE(until([this] { return call("GET", kServices)["items"].empty(); }));
 }
 
+TEST_F(BgpStatusTest, WhatAnEarlierRunHasToldStaysUntilItsPeersAreBack) {
+    json earlier = json::object();
+    earlier["apiVersion"] = "metallb.io/v1beta1";
+    earlier["kind"] = "ServiceBGPStatus";
+    earlier["metadata"]["name"] = "bgp-old";
+    earlier["metadata"]["labels"]["metallb.io/node"] = "n1";
+    earlier["metadata"]["labels"]["metallb.io/service-name"] = "web";
+    earlier["metadata"]["labels"]["metallb.io/service-namespace"] = "default";
+    call("POST", kServices, earlier);
+    announce();
+    say(bgp::State::Connect, 0, 0);
+    ASSERT_TRUE(until([this] { return only(kSessions).value("reason", "") == "WrongAS"; }));
+    EXPECT_EQ(call("GET", kServices)["items"].size(), 1U);
+
+    say(bgp::State::Established, 1, applied_);
+    ASSERT_TRUE(until([this] { return only(kServices).value("peers", json()) == json{"tor"}; }));
+    EXPECT_EQ(call("GET", kServices)["items"][0]["metadata"]["name"], "bgp-old");
+}
+
 TEST_F(BgpStatusTest, ASessionSaysWhyItIsNotThere) {
     plan();
     say(bgp::State::Connect, 0, 0);
@@ -132,6 +157,7 @@ TEST_F(BgpStatusTest, APeerThatIsNoMoreLeavesNoObject) {
     plan();
     say(bgp::State::Established, 0, 0);
     ASSERT_TRUE(until([this] { return !only(kSessions).empty(); }));
+    plan(false);
     side_.on_status(std::make_shared<const io::BgpStatus>());
     EXPECT_TRUE(until([this] { return call("GET", kSessions)["items"].empty(); }));
 }
