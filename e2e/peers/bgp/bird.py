@@ -11,8 +11,7 @@ class Bird(Router):
     """One process; its answers are text."""
 
     kind = "bird"
-    can = frozenset(("bfd", "collision", "role", "extended-next-hop", "extended-messages", "refresh", "enhanced-refresh",
-                     "shutdown-text"))
+    can = frozenset(("bfd", "collision", "role", "extended-next-hop", "extended-messages", "refresh", "enhanced-refresh"))
 
     @staticmethod
     def missing():

@@ -15,7 +15,7 @@ class Frr(Router):
     """Its programs run as its own user, with their sockets in the router's folder; answers are JSON."""
 
     kind = "frr"
-    can = frozenset(("bfd", "collision", "role", "extended-next-hop", "unnumbered", "refresh", "shutdown-text"))
+    can = frozenset(("bfd", "collision", "role", "extended-next-hop", "extended-messages", "refresh"))
     collision_flaps = 1  # an OPEN on the losing connection may make it end the established one, against RFC 4271 6.8
 
     @staticmethod

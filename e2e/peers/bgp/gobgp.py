@@ -13,7 +13,7 @@ class Gobgp(Router):
     """One process; it has no FIB and no BFD, and asks for no route refresh. Its answers are JSON."""
 
     kind = "gobgp"
-    can = frozenset(("shutdown-text",))
+    can = frozenset()
     many = 100  # each costs a process
 
     @staticmethod

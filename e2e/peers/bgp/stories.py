@@ -167,6 +167,15 @@ class Sessions(Stories):
         node = self.meet(PLAIN.but(ttl_security=True))
         self.tell(node, ONE)
 
+    def test_ttl_security_on_one_side_only(self):
+        """The node drops what comes with a low TTL, and says that this may be why."""
+        self.place()
+        self.router.start(PLAIN.but(passive=True))
+        node = self.start_node()
+        node.order_peers(PLAIN.peer(ttl_security=1))
+        node.until_trouble("Unreachable")
+        self.assertFalse(self.router.up())
+
     def test_passive_node(self):
         """The node waits; the router dials."""
         node = self.meet(passive=True)
@@ -305,6 +314,8 @@ class Routes(Stories):
         self.router.refresh()
         after = node.until_status("updates again", lambda s: s["out"]["updates"] > before["out"]["updates"])
         self.assertGreater(after["in"]["route_refreshes"], 0)
+        if "enhanced-refresh" in self.Router.can:  # begin and end of it (RFC 7313)
+            node.until_status("both marks", lambda s: s["out"]["route_refreshes"] == 2)
         self.assertEqual(after["flaps"], 0)
         self.router.until_count(2)
 
