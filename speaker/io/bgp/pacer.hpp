@@ -22,7 +22,7 @@ public:
     }
 
 private:
-    static constexpr Duration kShortest = std::chrono::milliseconds(2);
+    static constexpr Duration kShortest = std::chrono::milliseconds(4);
     static constexpr Duration kLongest = std::chrono::milliseconds(8);
     Duration window_ = kShortest;
     Instant open_at_{};

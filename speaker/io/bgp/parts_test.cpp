@@ -191,7 +191,7 @@ TEST(PacerTest, TheFirstChangeIsWrittenAtOnceAndAStormEveryFewMilliseconds) {
     }
     EXPECT_EQ(pacer.due(start), pacer.due(now));
     EXPECT_LE(pacer.due(now), now + 8ms);
-    EXPECT_LE(writes, 3);
+    EXPECT_LE(writes + 1, 3) << "with the one for what came last";
     now += 1s;
     EXPECT_EQ(pacer.due(now), now);
 }
