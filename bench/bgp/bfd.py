@@ -65,10 +65,11 @@ def run(trials, progress):
         sender = lab.OurSender(wires, 1000)
         node = sender.node
         timers = {"receive": INTERVAL, "transmit": INTERVAL, "multiplier": MULTIPLIER}
-        node.order_peers(dict(sender.peers[0], bfd=timers))
         sender.announce()
         times = []
         for number in range(trials):
+            node.order_peers()  # a peer that is new was never damped
+            node.order_peers(dict(sender.peers[0], bfd=timers))
             times.append(_trial(node, bird, wires.taps[0]))
             progress(f"silent router, {number + 1}/{trials}: NOTIFICATION {times[-1]:.1f} ms after its last packet")
         return times

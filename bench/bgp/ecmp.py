@@ -40,6 +40,7 @@ class Site:
 
     def __init__(self):
         self.parts = []
+        self.peers = {}
         netns.make(LAN, ROUTER, CLIENT, *NODES)
         netns.cable(CLIENT, ROUTER, link=20)
         netns.ip(CLIENT, "route", "add", "default", "via", "10.20.0.2")
@@ -64,8 +65,9 @@ class Site:
         netns.ip(name, "addr", "add", f"{VIRTUAL}/32", "dev", "lo")
         self._keep(Process(name, sys.executable, HERE / "stream.py", "--echo", VIRTUAL, str(PORT), name))
         node = self._keep(BgpNode("--listen-port", "0", namespace=name))
-        node.order_peers({"name": "router", "local_as": lab.OUR_AS, "remote_as": lab.PEER_AS, "connect": 1,
-                          "router_id": f"10.30.0.{number}", "address": "10.30.0.10", "bfd": TIMERS})
+        self.peers[name] = {"name": "router", "local_as": lab.OUR_AS, "remote_as": lab.PEER_AS, "connect": 1,
+                            "router_id": f"10.30.0.{number}", "address": "10.30.0.10", "bfd": TIMERS}
+        node.order_peers(self.peers[name])
         node.announce(f"{VIRTUAL}/32")
         return node
 
@@ -83,10 +85,11 @@ class Site:
         """The node is off the LAN; nobody's link goes down."""
         netns.ip(LAN, "link", "set", f"to-{name}", "nomaster")
 
-    @staticmethod
-    def plug(name):
-        """It is back."""
+    def plug(self, name):
+        """It is back, with a peer that is new and so was never damped."""
         netns.ip(LAN, "link", "set", f"to-{name}", "master", "br0")
+        self.nodes[name].order_peers()
+        self.nodes[name].order_peers(self.peers[name])
 
     def close(self):
         """Ends and removes it all."""
