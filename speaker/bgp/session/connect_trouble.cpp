@@ -9,13 +9,21 @@
 namespace steelyard::bgp {
 namespace {
 
+// An external peer that must be on a network of this node: our packets live for one hop.
+bool is_one_hop(const PeerConfig& config) {
+    const bool internal = config.remote_as.kind == RemoteAs::Kind::Internal ||
+                          (config.remote_as.kind == RemoteAs::Kind::Exactly &&
+                           config.remote_as.asn == config.local_asn);
+    return !internal && !config.multihop && !config.ttl_security_hops;
+}
+
 // Kernel and peer drop segments with a wrong or missing MD5 signature, and those of too low a TTL,
 // without a word.
 std::string silent_causes(const PeerConfig& config) {
     std::string out = "it is unreachable, ";
     out += config.password.empty() ? "expects a password" : "has another password";
-    out += config.multihop || config.ttl_security_hops ? ", or its TTL security drops our packets"
-                                                       : ", or is more than one hop away";
+    out += is_one_hop(config) ? ", or is more than one hop away (that needs ebgpMultiHop)"
+                              : ", or its TTL security drops our packets";
     return out;
 }
 
@@ -72,7 +80,8 @@ Trouble connect_failed(const PeerConfig& config, const net::Endpoint& remote, co
             Trouble::Kind::Unreachable,
             whom +
                 " cannot be reached: on this network it answers no ARP or neighbour discovery, or "
-                "a router reports it unreachable"};
+                "a router reports it unreachable" +
+                (is_one_hop(config) ? " (more than one hop away needs ebgpMultiHop)" : "")};
     }
     if (error.code == errc::address_not_available && config.source) {
         return {

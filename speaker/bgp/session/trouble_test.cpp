@@ -43,11 +43,12 @@ TEST(TroubleTest, EachTroubleIsTextForPeople) {
         {[](Rig& rig) { rig.tick(); },
          Trouble::Kind::Unreachable,
          "no answer from 10.0.0.2:179: it is unreachable, expects a password, or is more than one "
-         "hop away"},
+         "hop away (that needs ebgpMultiHop)"},
         {[](Rig& rig) { rig.fail(errc::host_unreachable); },
          Trouble::Kind::Unreachable,
          "10.0.0.2:179 cannot be reached: on this network it answers no ARP or neighbour "
-         "discovery, or a router reports it unreachable"},
+         "discovery, or a router reports it unreachable (more than one hop away needs "
+         "ebgpMultiHop)"},
         {[](Rig& rig) { rig.fail(errc::network_unreachable); },
          Trouble::Kind::Unreachable,
          "this node has no route to 10.0.0.2:179"},
