@@ -63,8 +63,7 @@ bench-failover: build ## how fast addresses move, as root (ARGS=--quick for 90 s
 	@cmake --build --preset release -j $(JOBS) --target sy_vip_prober
 	@bench/failover/run $(ARGS)
 
-bench-bgp: ## BGP beside BIRD, as root (ARGS=--quick for half a minute of it)
-	@cmake --preset release --log-level=WARNING >/dev/null
+bench-bgp: build ## BGP beside BIRD, as root (ARGS=--quick for a minute of it)
 	@cmake --build --preset release -j $(JOBS) --target bgp_node
 	@bench/bgp/run $(ARGS)
 
