@@ -24,7 +24,9 @@ def enter():
     if permitted.returncode != 0:
         print(f"skipped: no namespaces here: {permitted.stderr.strip()}")
         sys.exit(SKIPPED)
-    result = subprocess.run([*unshare, sys.executable, *sys.argv], check=False,
+    # Whatever ends this process ends that one, too, and with it all that is inside.
+    tied = ["setpriv", "--pdeathsig", "KILL", "--", *unshare]
+    result = subprocess.run([*tied, sys.executable, *sys.argv], check=False,
                             env=dict(os.environ, **{_INSIDE: "1"}))
     sys.exit(result.returncode)
 
