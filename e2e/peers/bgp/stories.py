@@ -522,7 +522,6 @@ def main(usage, router, *classes):
     sys.argv[:2] = map(os.path.abspath, sys.argv[:2])
     BgpNode.program = sys.argv[1]
     netns.enter()
-    netns.run("mount", "-t", "tmpfs", "tmpfs", "/var/tmp")  # where FRR leaves files
     del sys.argv[1]
     module = sys.modules["__main__"]
     for base in classes:

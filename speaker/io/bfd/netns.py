@@ -15,7 +15,8 @@ SKIPPED = 77
 def enter():
     """Returns inside; outside it runs the script inside and exits with its result, or skips."""
     if os.environ.get(_INSIDE):
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+        for folder in ("/run", "/var/tmp"):  # FRR leaves files in the second
+            subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
         return
     unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if os.geteuid() != 0:
