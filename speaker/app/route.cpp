@@ -1,6 +1,7 @@
 #include "speaker/app/speaker.hpp"
 
 #include <chrono>
+#include <thread>
 #include <utility>
 
 // How the control thread and BGP are joined: what its plan is made from, and where its orders and
@@ -53,6 +54,9 @@ BgpSide::Wire Speaker::bgp_wire() {
     };
     wire.apply = [this](bgp_rib::Changes changes, std::uint64_t sequence) {
         wire_->apply_routes(std::move(changes), sequence);
+        // The kernel likes to wake the wire thread on this core, where it would wait until the plan
+        // for layer 2 and whatever else follows are done: milliseconds.
+        std::this_thread::yield();
     };
     wire.set_draining = [this](bool draining) {
         wire_->set_bgp_draining(draining);
