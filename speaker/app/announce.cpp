@@ -44,9 +44,8 @@ awaitable<void> Speaker::plan_loop() {
 
 bool Speaker::load_config() {
     std::optional<config::Scope> scope;
-    const auto node = watches_.nodes().find(kube::ObjectKey{"", options_.node_name});
-    if (node != watches_.nodes().end()) {
-        scope = config::Scope{options_.node_name, node->second->meta.labels};
+    if (const auto node = watches_.node(options_.node_name)) {
+        scope = config::Scope{options_.node_name, node->meta.labels};
     }
     if (watches_.config_version() == parsed_version_ && scope == parsed_scope_) {
         return false;

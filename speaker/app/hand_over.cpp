@@ -25,9 +25,9 @@ Instant now() {
 }  // namespace
 
 // The other speakers learn that this node drains and announce what it had, while it still answers;
-// it gives up each address when it hears the new owner. BGP sessions
-// end meanwhile, each as its peer agreed. What nobody else can have stays until the
-// good-bye. The kernel keeps its tables, so what still arrives is still served.
+// it gives up each address when it hears the new owner. BGP sessions end meanwhile, each as its
+// peer agreed. What nobody else can have stays until the good-bye. The kernel keeps its tables, so
+// what still arrives is still served.
 awaitable<void> Speaker::hand_over() {
     leaving_ = true;
     // A node that drains is not coming back at once: its peers should not wait for it.

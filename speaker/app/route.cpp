@@ -88,10 +88,7 @@ void Speaker::record_peer(
 void Speaker::route() {
     BgpSide::Facts facts;
     facts.config = config_.current();
-    const auto node = watches_.nodes().find(kube::ObjectKey{"", options_.node_name});
-    if (node != watches_.nodes().end()) {
-        facts.node = node->second;
-    }
+    facts.node = watches_.node(options_.node_name);
     const bool programs = options_.proxy.mode != proxy::Mode::AnnounceOnly;
     facts.servable = programs ? servable_ : nullptr;
     facts.complete = ready_ && facts.config != nullptr && (!programs || servable_);

@@ -87,11 +87,11 @@ bool Speaker::told_to_drain() const {
     if (failing_since_ && std::chrono::steady_clock::now() - *failing_since_ > kAuditInterval) {
         return true;
     }
-    const auto node = watches_.nodes().find(kube::ObjectKey{"", options_.node_name});
-    if (node == watches_.nodes().end()) {
+    const auto node = watches_.node(options_.node_name);
+    if (node == nullptr) {
         return false;
     }
-    const auto& annotations = node->second->meta.annotations;
+    const auto& annotations = node->meta.annotations;
     const auto drain = annotations.find(kDrainAnnotation);
     return drain != annotations.end() && drain->second == "true";
 }

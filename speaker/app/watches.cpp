@@ -209,6 +209,11 @@ bool Watches::synced() const {
            settled(secrets_);
 }
 
+std::shared_ptr<const kube::Node> Watches::node(const std::string& name) const {
+    const auto found = nodes().find(kube::ObjectKey{"", name});
+    return found == nodes().end() ? nullptr : found->second;
+}
+
 config::Objects Watches::config_objects() const {
     config::Objects objects;
     objects.pools = copies(pools_);

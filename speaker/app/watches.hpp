@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,6 +43,8 @@ public:
     [[nodiscard]] const auto& services() const { return services_.store().objects(); }
     [[nodiscard]] const auto& slices() const { return slices_.store().objects(); }
     [[nodiscard]] const auto& nodes() const { return nodes_.store().objects(); }
+    // Null when there is none of that name.
+    [[nodiscard]] std::shared_ptr<const kube::Node> node(const std::string& name) const;
     [[nodiscard]] const auto& pods() const { return pods_.store().objects(); }
     [[nodiscard]] const auto& pools() const { return pools_.store().objects(); }
     [[nodiscard]] const auto& advertisements() const { return advertisements_.store().objects(); }

@@ -86,10 +86,6 @@ const BgpPlan& BgpPlanner::plan() const {
     return state_->plan();
 }
 
-std::vector<const config::BgpPeer*> BgpPlanner::active_peers() const {
-    return state_->policy().peers();
-}
-
 BgpPlan bgp_plan(const Snapshot& snapshot) {
     BgpPlanner planner;
     planner.sync(snapshot);

@@ -45,7 +45,6 @@ public:
     [[nodiscard]] BgpChanges update();
     // As of the last update(); valid until the next.
     [[nodiscard]] const BgpPlan& plan() const;
-    [[nodiscard]] std::vector<const config::BgpPeer*> active_peers() const;
 
 private:
     class State;

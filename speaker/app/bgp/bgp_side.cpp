@@ -159,18 +159,15 @@ void BgpSide::tell_services(const speaker_plan::BgpChanges& changes) {
     for (const auto& event : speaker_plan::bgp_events(options_.node_name, changes)) {
         telling_.service_event(event);
     }
+    if (!log_.enabled(log::Level::Debug)) {
+        return;
+    }
     for (const speaker_plan::BgpChanges::Upsert& upsert : changes.upsert) {
         log_.debug("route announced", {{"prefix", to_string(upsert.prefix)}});
     }
     for (const net::Prefix& prefix : changes.remove) {
         log_.debug("route withdrawn", {{"prefix", to_string(prefix)}});
     }
-}
-
-bool BgpSide::restarts_gracefully() const {
-    return std::any_of(status_->begin(), status_->end(), [](const io::BgpPeerStatus& peer) {
-        return peer.negotiated && peer.negotiated->graceful_restart;
-    });
 }
 
 void BgpSide::on_log(io::BgpDriver::Level level, const std::string& line) const {

@@ -86,9 +86,6 @@ public:
     void set_owner(std::optional<kube::PodOwner> pod);
 
     [[nodiscard]] const speaker_plan::BgpPlan& plan() const { return planner_.plan(); }
-    // As last told; never null.
-    [[nodiscard]] const io::BgpStatus& status() const { return *status_; }
-    [[nodiscard]] bool restarts_gracefully() const;
 
 private:
     void follow_context(const Facts& facts);
@@ -118,6 +115,7 @@ private:
     bool restarted_ = false;
     bool applied_ = false;  // the wire thread has the first complete plan
     Instant applied_at_{};
+    bool returned_ = false;  // nothing that an earlier run has told is held any more
     std::optional<std::uint32_t> router_id_;  // kept: another one would reset every session
     BgpPeers peers_;                          // as the wire thread has them
     std::shared_ptr<const io::BgpStatus> status_;

@@ -53,7 +53,10 @@ bool BgpSide::had_all_peers() const {
 }
 
 void BgpSide::upkeep() {
-    service_statuses_.wake();
+    if (applied_ && !returned_) {
+        returned_ = std::chrono::steady_clock::now() > applied_at_ + kReturn;
+        service_statuses_.wake();
+    }
     for (const io::BgpPeerStatus& peer : *status_) {
         Dated& dated = dated_[peer.name];
         if (dated.sent_v4 != peer.prefixes_v4 || dated.sent_v6 != peer.prefixes_v6) {
