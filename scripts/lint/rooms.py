@@ -14,21 +14,23 @@ TIERS = [
     ["controller/ipam", "controller/admission",
      "speaker/gossip", "speaker/ring", "speaker/elect", "speaker/l2", "speaker/bfd", "speaker/bgp/discovery",
      "speaker/bgp/session", "speaker/bgp/rib", "speaker/proxy"],
-    ["controller/plan", "speaker/plan", "speaker/netlink"],
+    ["controller/plan", "controller/certs", "speaker/plan", "speaker/netlink"],
     ["common/log", "common/rt"],
     ["common/http/beast"],
     ["common/http/client", "common/http/server"],
     ["common/kube/client", "speaker/io"],
     ["common/daemon"],
+    ["controller/write", "controller/webhook", "controller/check"],
     ["controller/app", "speaker/app"],
-    ["controller", "speaker", "controller/integration", "speaker/integration", "speaker/sim"],
+    ["controller", "speaker", "controller/integration", "speaker/integration",
+     "controller/sim", "speaker/sim", "common/kube/faults"],
 ]
 
 # Fakes and scripts for tests: only tests and e2e include it.
 TESTING = "common/testing"
 
 # Tests of a daemon as a whole: they stand on what e2e has.
-INTEGRATION = ("controller/integration", "speaker/integration")
+INTEGRATION = ("controller/integration", "speaker/integration", "common/kube/faults")
 
 # Libraries that stay in a few places: header prefix -> where it may be included. Programs (files with
 # main) stand above the rooms and may use any.
@@ -38,7 +40,8 @@ CONFINED = {
     "linux/": ("speaker/io", "speaker/netlink", "common/rt", "speaker/proxy", "e2e"),
     "spdlog/": ("common/log", "e2e"),
     "nlohmann/": ("common/kube", "common/config", "common/log", "common/testing", "controller/admission",
-                  "controller/app", "speaker/app", "speaker/sim", "e2e"),
+                  "controller/app", "controller/write", "controller/webhook", "controller/check", "controller/sim",
+                  "speaker/app", "speaker/sim", "e2e"),
 }
 
 _TIER = {room: tier for tier, rooms in enumerate(TIERS) for room in rooms}
