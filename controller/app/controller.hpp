@@ -7,9 +7,9 @@
 #include "common/metrics/metrics.hpp"
 #include "common/rt/signal.hpp"
 #include "common/rt/task_group.hpp"
-#include "controller/app/pool_status.hpp"
-#include "controller/app/status_writer.hpp"
 #include "controller/plan/planner.hpp"
+#include "controller/write/pool_status.hpp"
+#include "controller/write/status_writer.hpp"
 
 #include <chrono>
 #include <functional>

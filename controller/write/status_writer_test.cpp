@@ -1,4 +1,4 @@
-#include "controller/app/status_writer.hpp"
+#include "controller/write/status_writer.hpp"
 
 #include "common/testing/loop.hpp"
 

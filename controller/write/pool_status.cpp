@@ -1,7 +1,7 @@
-#include "controller/app/pool_status.hpp"
+#include "controller/write/pool_status.hpp"
 
 #include "common/rt/sleep.hpp"
-#include "controller/app/status_patch.hpp"
+#include "controller/write/status_patch.hpp"
 
 #include <optional>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "controller/app/status_patch.hpp"
+#include "controller/write/status_patch.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
-#include "controller/app/status_writer.hpp"
+#include "controller/write/status_writer.hpp"
 
 #include "common/rt/sleep.hpp"
-#include "controller/app/status_patch.hpp"
+#include "controller/write/status_patch.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
