@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/time.hpp"
+#include "common/kube/model/condition.hpp"
 #include "common/kube/model/core.hpp"
 #include "common/kube/model/resource.hpp"
 
@@ -59,16 +60,6 @@ struct Event {
     const Event& event, std::int64_t count, WallTime first, WallTime last
 );
 
-// metav1.Condition.
-struct Condition {
-    std::string type;
-    bool status = false;
-    std::string reason;
-    std::string message;
-    std::int64_t observed_generation = 0;
-    WallTime last_transition{};
-    friend bool operator==(const Condition&, const Condition&) = default;
-};
 [[nodiscard]] nlohmann::json encode_condition(const Condition& condition);
 
 [[nodiscard]] nlohmann::json encode_ingress(const LoadBalancerIngress& ingress);
@@ -97,5 +88,15 @@ struct Condition {
 [[nodiscard]] nlohmann::json status_patch(const ServiceL2Status& status);
 [[nodiscard]] nlohmann::json status_patch(const ServiceBgpStatus& status);
 [[nodiscard]] nlohmann::json status_patch(const BgpSessionState& status);
+
+// The whole object with its status, for server-side apply: the kind has no status subresource.
+[[nodiscard]] nlohmann::json encode_object(const ConfigurationState& state);
+
+// The object for POST, without status, which is a subresource of its own.
+[[nodiscard]] nlohmann::json encode_object(const AllocationPolicy& policy);
+[[nodiscard]] nlohmann::json encode_object(const AddressReservation& reservation);
+// {"metadata":{"resourceVersion":...},"status":{...}} for the subresource: 409 when the object
+// changed since. What is unknown is cleared (null).
+[[nodiscard]] nlohmann::json status_patch(const AddressReservation& reservation);
 
 }  // namespace steelyard::kube

@@ -1,4 +1,5 @@
 #include "common/kube/model/encode.hpp"
+#include "common/kube/model/field.hpp"
 
 // Writing the status objects of speakers. A null in a merge patch removes the field.
 namespace steelyard::kube {
@@ -58,8 +59,6 @@ nlohmann::json status_of(const BgpSessionState& state) {
     return out;
 }
 
-// Labels, and the speaker's pod as owner: a plain owner, not the controller, so that deleting the
-// pod deletes the object without waiting for it.
 template <class Status>
 nlohmann::json metadata_of(const Status& status) {
     nlohmann::json out;
@@ -68,12 +67,7 @@ nlohmann::json metadata_of(const Status& status) {
         out["labels"][key] = value;
     }
     if (status.owner) {
-        nlohmann::json owner;
-        owner["apiVersion"] = "v1";
-        owner["kind"] = "Pod";
-        owner["name"] = status.owner->name;
-        owner["uid"] = status.owner->uid;
-        out["ownerReferences"].push_back(std::move(owner));
+        out["ownerReferences"].push_back(encode_pod_owner(*status.owner));
     }
     return out;
 }
@@ -98,6 +92,17 @@ nlohmann::json under(const char* field, nlohmann::json value) {
 }
 
 }  // namespace
+
+// A plain owner, not the controller, so that deleting the pod deletes the object without waiting
+// for it.
+nlohmann::json encode_pod_owner(const PodOwner& owner) {
+    nlohmann::json out;
+    out["apiVersion"] = "v1";
+    out["kind"] = "Pod";
+    out["name"] = owner.name;
+    out["uid"] = owner.uid;
+    return out;
+}
 
 nlohmann::json encode_object(const ServiceL2Status& status) {
     return object_of(status);

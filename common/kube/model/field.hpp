@@ -2,6 +2,7 @@
 
 #include "common/base/error.hpp"
 #include "common/kube/model/meta.hpp"
+#include "common/kube/model/status.hpp"
 #include "common/net/ip.hpp"
 
 #include <nlohmann/json.hpp>
@@ -85,6 +86,9 @@ private:
 
 // metadata; a missing name is a problem.
 [[nodiscard]] ObjectMeta decode_meta(const Field& object);
+// The pod among metadata.ownerReferences.
+[[nodiscard]] std::optional<PodOwner> decode_pod_owner(const Field& object);
+[[nodiscard]] nlohmann::json encode_pod_owner(const PodOwner& owner);
 // The Error of a decoder: "<kind> <ns/name>: <problem>".
 [[nodiscard]] Error decode_error(
     std::string_view kind, const nlohmann::json& object, const Problem& problem

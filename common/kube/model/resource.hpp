@@ -2,9 +2,11 @@
 
 #include "common/base/error.hpp"
 #include "common/kube/model/bgp.hpp"
+#include "common/kube/model/configuration_state.hpp"
 #include "common/kube/model/core.hpp"
 #include "common/kube/model/metallb.hpp"
 #include "common/kube/model/status.hpp"
+#include "common/kube/model/steelyard.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -42,6 +44,9 @@ struct ResourceType {
 [[nodiscard]] Result<Secret> decode_secret(const nlohmann::json& object);
 [[nodiscard]] Result<ServiceBgpStatus> decode_service_bgp_status(const nlohmann::json& object);
 [[nodiscard]] Result<BgpSessionState> decode_bgp_session_state(const nlohmann::json& object);
+[[nodiscard]] Result<ConfigurationState> decode_configuration_state(const nlohmann::json& object);
+[[nodiscard]] Result<AllocationPolicy> decode_allocation_policy(const nlohmann::json& object);
+[[nodiscard]] Result<AddressReservation> decode_address_reservation(const nlohmann::json& object);
 
 template <class T>
 struct Resource;
@@ -146,6 +151,30 @@ struct Resource<BgpSessionState> {
         "steelyard.io", "v1alpha1", "bgpsessionstates", "BGPSessionState", true};
     static Result<BgpSessionState> decode(const nlohmann::json& object) {
         return decode_bgp_session_state(object);
+    }
+};
+template <>
+struct Resource<ConfigurationState> {
+    static constexpr ResourceType kType{
+        "metallb.io", "v1beta1", "configurationstates", "ConfigurationState", true};
+    static Result<ConfigurationState> decode(const nlohmann::json& object) {
+        return decode_configuration_state(object);
+    }
+};
+template <>
+struct Resource<AllocationPolicy> {
+    static constexpr ResourceType kType{
+        "steelyard.io", "v1alpha1", "allocationpolicies", "AllocationPolicy", true};
+    static Result<AllocationPolicy> decode(const nlohmann::json& object) {
+        return decode_allocation_policy(object);
+    }
+};
+template <>
+struct Resource<AddressReservation> {
+    static constexpr ResourceType kType{
+        "steelyard.io", "v1alpha1", "addressreservations", "AddressReservation", true};
+    static Result<AddressReservation> decode(const nlohmann::json& object) {
+        return decode_address_reservation(object);
     }
 };
 

@@ -9,16 +9,6 @@
 namespace steelyard::kube {
 namespace {
 
-std::optional<PodOwner> decode_owner(const Field& root) {
-    std::optional<PodOwner> result;
-    for (const Field& owner : root["metadata"]["ownerReferences"].items()) {
-        if (owner["kind"].text() == "Pod") {
-            result = {owner["name"].text(), owner["uid"].text()};
-        }
-    }
-    return result;
-}
-
 ObjectKey decode_service_key(const Field& status) {
     return {status["serviceNamespace"].text(), status["serviceName"].text()};
 }
@@ -29,12 +19,22 @@ std::int64_t count(const Field& field) {
 
 }  // namespace
 
+std::optional<PodOwner> decode_pod_owner(const Field& object) {
+    std::optional<PodOwner> result;
+    for (const Field& owner : object["metadata"]["ownerReferences"].items()) {
+        if (owner["kind"].text() == "Pod") {
+            result = {owner["name"].text(), owner["uid"].text()};
+        }
+    }
+    return result;
+}
+
 Result<ServiceL2Status> decode_service_l2_status(const nlohmann::json& object) {
     Problem problem;
     const Field root(object, problem);
     ServiceL2Status out;
     out.meta = decode_meta(root);
-    out.owner = decode_owner(root);
+    out.owner = decode_pod_owner(root);
     const Field status = root["status"];
     out.node = status["node"].text();
     out.service = decode_service_key(status);
@@ -55,7 +55,7 @@ Result<ServiceBgpStatus> decode_service_bgp_status(const nlohmann::json& object)
     const Field root(object, problem);
     ServiceBgpStatus out;
     out.meta = decode_meta(root);
-    out.owner = decode_owner(root);
+    out.owner = decode_pod_owner(root);
     const Field status = root["status"];
     out.node = status["node"].text();
     out.service = decode_service_key(status);
@@ -71,7 +71,7 @@ Result<BgpSessionState> decode_bgp_session_state(const nlohmann::json& object) {
     const Field root(object, problem);
     BgpSessionState out;
     out.meta = decode_meta(root);
-    out.owner = decode_owner(root);
+    out.owner = decode_pod_owner(root);
     const Field status = root["status"];
     out.node = status["node"].text();
     out.peer = status["peer"].text();
