@@ -47,12 +47,12 @@ bool Speaker::load_config() {
     if (const auto node = watches_.node(options_.node_name)) {
         scope = config::Scope{options_.node_name, node->meta.labels};
     }
-    if (watches_.config_version() == parsed_version_ && scope == parsed_scope_) {
+    if (watches_.config().version() == parsed_version_ && scope == parsed_scope_) {
         return false;
     }
-    parsed_version_ = watches_.config_version();
+    parsed_version_ = watches_.config().version();
     parsed_scope_ = scope;
-    config::Objects objects = watches_.config_objects();
+    config::Objects objects = watches_.config().objects();
     objects.scope = std::move(scope);
     const std::vector<config::Problem> before = config_.problems();
     const bool had_one = config_.loaded();
@@ -66,7 +66,7 @@ bool Speaker::load_config() {
     for (const config::Problem& problem : config_.problems()) {
         log_.error(refusal(config_), {{"problem", to_string(problem)}});
         const bool told = std::find(before.begin(), before.end(), problem) != before.end();
-        const auto object = watches_.find(problem.kind, problem.key);
+        const auto object = watches_.config().find(problem.kind, problem.key);
         if (!told && object && is_bgp(problem.kind)) {
             events_.record(
                 *object, kube::EventType::Warning, "ConfigurationInvalid", to_string(problem)

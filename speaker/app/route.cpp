@@ -79,7 +79,7 @@ void Speaker::record_peer(
     const std::string& peer, bool warning, std::string reason, std::string text
 ) {
     const kube::ObjectKey key{options_.ns, peer};
-    if (auto found = watches_.find(config::Kind::BgpPeer, key)) {
+    if (auto found = watches_.config().find(config::Kind::BgpPeer, key)) {
         const auto type = warning ? kube::EventType::Warning : kube::EventType::Normal;
         events_.record(std::move(*found), type, std::move(reason), std::move(text));
     }

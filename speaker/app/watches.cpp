@@ -10,27 +10,6 @@ namespace {
 using kube::Collection;
 using kube::Resource;
 
-template <class T>
-std::vector<T> copies(const kube::Informer<T>& informer) {
-    std::vector<T> out;
-    for (const auto& [key, object] : informer.store().objects()) {
-        out.push_back(*object);
-    }
-    return out;
-}
-
-template <class T>
-std::optional<kube::ObjectReference> reference(
-    const kube::Informer<T>& informer, const kube::ObjectKey& key
-) {
-    const auto& objects = informer.store().objects();
-    const auto found = objects.find(key);
-    if (found == objects.end()) {
-        return std::nullopt;
-    }
-    return kube::reference_to(*found->second);
-}
-
 }  // namespace
 
 template <class T>
@@ -64,37 +43,6 @@ typename kube::Informer<T>::Callbacks Watches::callbacks_for(
     return callbacks;
 }
 
-template <class T>
-typename kube::Informer<T>::Callbacks Watches::config_callbacks() {
-    auto callbacks = callbacks_for<T>([this](const kube::Change<T>&) { ++config_version_; });
-    callbacks.on_synced = [this, next = callbacks.on_synced] {
-        ++config_version_;
-        next();
-    };
-    return callbacks;
-}
-
-template <class T>
-typename kube::Informer<T>::Callbacks Watches::optional_callbacks() {
-    auto callbacks = config_callbacks<T>();
-    callbacks.on_error = [this, next = callbacks.on_error](const Error* error) {
-        next(error);
-        const std::string_view kind = Resource<T>::kType.kind;
-        const bool refused =
-            error != nullptr && (is(*error, Errc::Unauthorized) || is(*error, Errc::NotFound));
-        if (refused ? refused_.insert(kind).second : refused_.erase(kind) != 0) {
-            ++config_version_;
-            callbacks_.on_any();
-        }
-    };
-    return callbacks;
-}
-
-template <class T>
-bool Watches::settled(const kube::Informer<T>& informer) const {
-    return informer.synced() || refused_.contains(Resource<T>::kType.kind);
-}
-
 Watches::Watches(
     kube::KubeApi& api,
     const log::Logger& log,
@@ -124,108 +72,34 @@ Watches::Watches(
           callbacks_for<kube::Pod>({}),
           seed + 3
       ),
-      pools_(
+      config_(
           api,
-          Collection(Resource<kube::IpAddressPool>::kType, ns),
-          config_callbacks<kube::IpAddressPool>(),
-          seed + 4
-      ),
-      advertisements_(
-          api,
-          Collection(Resource<kube::L2Advertisement>::kType, ns),
-          config_callbacks<kube::L2Advertisement>(),
-          seed + 5
-      ),
-      bgp_peers_(
-          api,
-          Collection(Resource<kube::BgpPeer>::kType, ns),
-          optional_callbacks<kube::BgpPeer>(),
-          seed + 6
-      ),
-      bgp_advertisements_(
-          api,
-          Collection(Resource<kube::BgpAdvertisement>::kType, ns),
-          optional_callbacks<kube::BgpAdvertisement>(),
-          seed + 7
-      ),
-      communities_(
-          api,
-          Collection(Resource<kube::Community>::kType, ns),
-          optional_callbacks<kube::Community>(),
-          seed + 8
-      ),
-      bfd_profiles_(
-          api,
-          Collection(Resource<kube::BfdProfile>::kType, ns),
-          optional_callbacks<kube::BfdProfile>(),
-          seed + 9
-      ),
-      secrets_(
-          api,
-          Collection(
-              Resource<kube::Secret>::kType, ns, "", "type=" + std::string(kube::kBasicAuth)
-          ),
-          optional_callbacks<kube::Secret>(),
-          seed + 10
+          log,
+          ns,
+          daemon::ConfigWatches::Secrets::Watch,
+          seed + 4,
+          {.on_any = [this] { callbacks_.on_any(); },
+           .on_change = {},
+           .on_pool = {},
+           .on_unreadable = {}}
       ) {}
-
-std::optional<kube::ObjectReference> Watches::find(config::Kind kind, const kube::ObjectKey& key)
-    const {
-    switch (kind) {
-        case config::Kind::IpAddressPool:
-            return reference(pools_, key);
-        case config::Kind::L2Advertisement:
-            return reference(advertisements_, key);
-        case config::Kind::BgpPeer:
-            return reference(bgp_peers_, key);
-        case config::Kind::BgpAdvertisement:
-            return reference(bgp_advertisements_, key);
-        case config::Kind::Community:
-            return reference(communities_, key);
-        case config::Kind::BfdProfile:
-            return reference(bfd_profiles_, key);
-    }
-    return std::nullopt;
-}
 
 void Watches::spawn(rt::TaskGroup& tasks) {
     tasks.spawn("watch services", services_.run());
     tasks.spawn("watch endpointslices", slices_.run());
     tasks.spawn("watch nodes", nodes_.run());
     tasks.spawn("watch speaker pods", pods_.run());
-    tasks.spawn("watch ipaddresspools", pools_.run());
-    tasks.spawn("watch l2advertisements", advertisements_.run());
-    tasks.spawn("watch bgppeers", bgp_peers_.run());
-    tasks.spawn("watch bgpadvertisements", bgp_advertisements_.run());
-    tasks.spawn("watch communities", communities_.run());
-    tasks.spawn("watch bfdprofiles", bfd_profiles_.run());
-    tasks.spawn("watch secrets", secrets_.run());
+    config_.spawn(tasks);
 }
 
 bool Watches::synced() const {
     return services_.synced() && slices_.synced() && nodes_.synced() && pods_.synced() &&
-           pools_.synced() && advertisements_.synced() && settled(bgp_peers_) &&
-           settled(bgp_advertisements_) && settled(communities_) && settled(bfd_profiles_) &&
-           settled(secrets_);
+           config_.synced();
 }
 
 std::shared_ptr<const kube::Node> Watches::node(const std::string& name) const {
     const auto found = nodes().find(kube::ObjectKey{"", name});
     return found == nodes().end() ? nullptr : found->second;
-}
-
-config::Objects Watches::config_objects() const {
-    config::Objects objects;
-    objects.pools = copies(pools_);
-    objects.l2_advertisements = copies(advertisements_);
-    objects.bgp_peers = copies(bgp_peers_);
-    objects.bgp_advertisements = copies(bgp_advertisements_);
-    objects.communities = copies(communities_);
-    objects.bfd_profiles = copies(bfd_profiles_);
-    if (secrets_.synced()) {
-        objects.secrets = copies(secrets_);
-    }
-    return objects;
 }
 
 }  // namespace steelyard::speaker
