@@ -68,8 +68,10 @@ Error errno_error(int error_number, std::string_view what) {
     return Error{code, std::string(what) + ": " + code.message()};
 }
 
+// A room's own codes, which say more than an Errc can, name it as their condition.
 bool is(const Error& error, Errc errc) noexcept {
-    return error.code == make_error_code(errc);
+    const boost::system::error_condition wanted(static_cast<int>(errc), errc_category());
+    return error.code.default_error_condition() == wanted;
 }
 
 std::string to_string(const Error& error) {

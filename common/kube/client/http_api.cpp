@@ -12,8 +12,10 @@
 namespace steelyard::kube {
 namespace {
 
-// One-shot calls wait this often and this long when the server asks them to come back later; what
-// is left then goes to the caller, whose own retry takes over.
+// Reads wait this often and this long when the server asks them to come back later; what is left
+// then goes to the caller, whose own retry takes over. Writes go back to it at once, with the
+// server's wish in their Error (retry_after() of kube/watch/status.hpp): whoever writes much has to
+// slow down as a whole.
 constexpr unsigned kMaxRetries = 4;
 constexpr Duration kMaxRetryWait = std::chrono::seconds(10);
 constexpr const char* kJson = "application/json";
@@ -113,7 +115,7 @@ struct HttpKubeApi::Impl {
                 continue;
             }
             const bool later = (code == 429 || code >= 500) && status.retry_after > Duration{} &&
-                               attempt < kMaxRetries;
+                               attempt < kMaxRetries && plain.method == "GET";
             if (!later) {
                 co_return to_error(status, what(plain));
             }

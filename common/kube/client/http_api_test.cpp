@@ -1,5 +1,6 @@
 #include "common/kube/client/http_api.hpp"
 
+#include "common/kube/watch/status.hpp"
 #include "common/testing/loop.hpp"
 #include "common/testing/scripted_server.hpp"
 
@@ -160,7 +161,23 @@ TEST_F(HttpApiTest, ANewTokenIsReadAtOnceAfterARefusal) {
     std::filesystem::remove(file);
 }
 
-TEST_F(HttpApiTest, TooManyRequestsIsTriedAgainWhenTheServerSaysWhen) {
+TEST_F(HttpApiTest, AWriteComesBackAtOnceWithTheTimeTheServerAsksFor) {
+    serve({http_answer(429, "{}", "Retry-After: 9\r\n")});
+    auto subject = api();
+    const auto test = [&]() -> awaitable<void> {
+        const ObjectRef object = web();
+        const nlohmann::json patch = nlohmann::json::object();
+        const auto answer = co_await subject->patch(object, PatchType::Merge, patch);
+        EXPECT_TRUE(is(answer.error(), Errc::TooManyRequests));
+        EXPECT_EQ(retry_after(answer.error()), std::chrono::seconds(9));
+    };
+
+    loop_.run(test());
+
+    EXPECT_EQ(requests_.size(), 1U);
+}
+
+TEST_F(HttpApiTest, AReadThatIsTooMuchIsTriedAgainWhenTheServerSaysWhen) {
     serve({http_answer(429, "{}", "Retry-After: 1\r\n"), http_answer(200, "{}")});
     auto subject = api();
     const auto test = [&]() -> awaitable<void> {

@@ -1,132 +1,17 @@
-#include "common/kube/watch/list_watch.hpp"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <chrono>
+#include "common/kube/watch/line_splitter.hpp"
+#include "common/kube/watch/list_watch_fixture.hpp"
+#include "common/kube/watch/status.hpp"
 
 namespace steelyard::kube {
 namespace {
 
-using namespace std::chrono_literals;
+using namespace list_watch_test;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr const char* kPath = "/api/v1/services";
-
-std::string name_of(const nlohmann::json& object) {
-    return object["metadata"]["name"].get<std::string>();
-}
-
-// What the core did, as short words.
-struct Words {
-    std::string operator()(const BeginReplace&) const { return "begin"; }
-    std::string operator()(const Add& a) const { return "add " + name_of(a.object); }
-    std::string operator()(const Remove& a) const { return "remove " + name_of(a.object); }
-    std::string operator()(const EndReplace&) const { return "end"; }
-    std::string operator()(const Put& a) const { return "put " + name_of(a.object); }
-    std::string operator()(const Erase& a) const { return "erase " + name_of(a.object); }
-    std::string operator()(const Failed& a) const { return "failed: " + a.error.code.message(); }
-    std::string operator()(const Recovered&) const { return "recovered"; }
-};
-
-std::string event(const char* type, const char* name, const char* version) {
-    nlohmann::json object;
-    object["type"] = type;
-    object["object"]["metadata"]["name"] = name;
-    object["object"]["metadata"]["resourceVersion"] = version;
-    return object.dump() + "\n";
-}
-
-std::string initial_end(const char* version) {
-    nlohmann::json object;
-    object["type"] = "BOOKMARK";
-    object["object"]["metadata"]["resourceVersion"] = version;
-    object["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"] = "true";
-    return object.dump() + "\n";
-}
-
-std::string error_event(int code, const char* reason) {
-    nlohmann::json object;
-    object["type"] = "ERROR";
-    object["object"]["kind"] = "Status";
-    object["object"]["code"] = code;
-    object["object"]["reason"] = reason;
-    return object.dump() + "\n";
-}
-
-std::string too_large() {
-    nlohmann::json cause;
-    cause["reason"] = "ResourceVersionTooLarge";
-    nlohmann::json body;
-    body["kind"] = "Status";
-    body["code"] = 504;
-    body["reason"] = "Timeout";
-    body["details"]["retryAfterSeconds"] = 1;
-    body["details"]["causes"].push_back(cause);
-    return body.dump();
-}
-
-class ListWatchTest : public testing::Test {
-protected:
-    // The target of the next request; fails the test when the core wants to wait instead.
-    std::string opened() {
-        const WatchStep step = core_.next(now_);
-        const auto* open = std::get_if<OpenStream>(&step);
-        EXPECT_NE(open, nullptr);
-        return open == nullptr ? "" : open->target;
-    }
-    // How long the core waits; goes there.
-    Duration waited() {
-        const WatchStep step = core_.next(now_);
-        const auto* wait = std::get_if<WaitUntil>(&step);
-        EXPECT_NE(wait, nullptr);
-        if (wait == nullptr) {
-            return Duration{};
-        }
-        const Duration duration = wait->due - now_;
-        now_ = wait->due;
-        return duration;
-    }
-    void respond(
-        unsigned status, const char* retry_after = "", const char* type = "application/json"
-    ) {
-        ResponseHead head;
-        head.status = status;
-        head.retry_after = retry_after;
-        head.content_type = type;
-        core_.on_response(std::move(head), now_, actions_);
-    }
-    void bytes(const std::string& text) { core_.on_bytes(text, now_, actions_); }
-    void closed() { core_.on_closed(std::nullopt, now_, actions_); }
-    void broken() { core_.on_closed(make_error(Errc::Unavailable, "reset"), now_, actions_); }
-    std::vector<std::string> words() {
-        std::vector<std::string> result;
-        for (const WatchAction& action : actions_) {
-            result.push_back(std::visit(Words{}, action));
-        }
-        actions_.clear();
-        return result;
-    }
-    // Brings the core to a running watch at version 10 with nothing reported.
-    void synced() {
-        opened();
-        respond(200);
-        bytes(initial_end("10"));
-        words();
-    }
-    void refuse(unsigned status, const std::string& body, const char* retry_after = "") {
-        respond(status, retry_after);
-        bytes(body);
-        closed();
-    }
-
-    Instant now_{1h};
-    WatchActions actions_;
-    ListWatch core_{kPath, {{"labelSelector", "a=b"}}, Rng(7)};
-};
+class ListWatchTest : public ListWatchFixture {};
 
 TEST_F(ListWatchTest, StartsWithAWatchListAndGoesOnWithTheSameStream) {
     const std::string target = opened();
@@ -170,7 +55,7 @@ TEST_F(ListWatchTest, AServerWithoutWatchListIsAskedForAListAtOnceAndForGood) {
     opened();
     refuse(422, R"({"kind":"Status","code":422,"reason":"Invalid"})");
 
-    EXPECT_EQ(opened(), "/api/v1/services?labelSelector=a%3Db&resourceVersion=0");
+    EXPECT_EQ(opened(), "/api/v1/services?labelSelector=a%3Db&limit=500");
     respond(200);
     bytes(R"({"metadata":{"resourceVersion":"20"},"items":[{"metadata":{"name":"a"}}]})");
     closed();
@@ -181,7 +66,11 @@ TEST_F(ListWatchTest, AServerWithoutWatchListIsAskedForAListAtOnceAndForGood) {
     bytes(error_event(410, "Expired"));
     words();
     waited();
-    EXPECT_EQ(opened(), "/api/v1/services?labelSelector=a%3Db&resourceVersion=20");
+    EXPECT_EQ(
+        opened(),
+        "/api/v1/services?labelSelector=a%3Db&resourceVersion=20"
+        "&resourceVersionMatch=NotOlderThan"
+    );
 }
 
 TEST_F(ListWatchTest, ABrokenWatchListFallsBackToAListOnce) {
@@ -347,15 +236,6 @@ TEST_F(ListWatchTest, BackoffGrowsToHalfAMinuteAndRestartsAfterTwoHealthyMinutes
     EXPECT_LT(waited(), 1600ms);
 }
 
-TEST_F(ListWatchTest, PatienceIsShortWhileAStateIsSentAndLongOnAnIdleWatch) {
-    opened();
-    respond(200);
-    EXPECT_EQ(core_.patience(), 60s);
-    bytes(initial_end("10"));
-    EXPECT_GE(core_.patience(), 330s);
-    EXPECT_LE(core_.patience(), 630s);
-}
-
 TEST(StatusTest, AnswersBecomeErrorsWithTheServersWords) {
     struct Row {
         unsigned code;
@@ -394,6 +274,28 @@ TEST(StatusTest, RetryAfterComesFromTheHeaderOrTheBody) {
     EXPECT_EQ(parse_status(429, "Wed, 21 Oct 2015 07:28:00 GMT", "").retry_after, 0s);
     EXPECT_EQ(parse_status(429, "-4", "").retry_after, 0s);
     EXPECT_EQ(parse_status(429, "99999999", "").retry_after, 600s);
+}
+
+TEST(StatusTest, AnErrorKeepsTheServersRetryAfterBesideItsKind) {
+    struct Row {
+        unsigned code;
+        const char* header;
+        Errc errc;
+        Duration wait;
+    };
+    for (const Row& row : {
+             Row{429, "5", Errc::TooManyRequests, 5s},
+             Row{429, "", Errc::TooManyRequests, 0s},
+             Row{503, "7", Errc::Unavailable, 7s},
+             Row{504, "1", Errc::Timeout, 1s},
+             Row{409, "3", Errc::Conflict, 0s},
+         }) {
+        const Error error = to_error(parse_status(row.code, row.header, ""), "PUT x");
+        EXPECT_TRUE(is(error, row.errc)) << row.code;
+        EXPECT_FALSE(is(error, Errc::Internal)) << row.code;
+        EXPECT_EQ(retry_after(error), row.wait) << row.code;
+    }
+    EXPECT_EQ(retry_after(make_error(Errc::TooManyRequests, "x")), 0s);
 }
 
 TEST(LineSplitterTest, ALineOverTheLimitTurnsItOff) {

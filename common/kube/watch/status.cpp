@@ -92,6 +92,51 @@ Errc errc_of(unsigned code) {
     }
 }
 
+// Codes of an Errc that also carry the server's Retry-After, in milliseconds.
+// Boost's error_category has a protected non-virtual destructor by design: categories are never
+// deleted.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): as above
+class ComeBackLater final : public boost::system::error_category {
+public:
+    explicit ComeBackLater(Errc errc) : condition_(static_cast<int>(errc), errc_category()) {}
+    [[nodiscard]] const char* name() const noexcept override { return "steelyard.kube.later"; }
+    [[nodiscard]] std::string message(int /*value*/) const override { return condition_.message(); }
+    [[nodiscard]] boost::system::error_condition default_error_condition(int /*value*/
+    ) const noexcept override {
+        return condition_;
+    }
+
+private:
+    boost::system::error_condition condition_;
+};
+#pragma GCC diagnostic pop
+
+// Null for the kinds of failure that are not about the server's load.
+const boost::system::error_category* later_category(Errc errc) {
+    static const ComeBackLater kTooManyRequests(Errc::TooManyRequests);
+    static const ComeBackLater kUnavailable(Errc::Unavailable);
+    static const ComeBackLater kTimeout(Errc::Timeout);
+    if (errc == Errc::TooManyRequests) {
+        return &kTooManyRequests;
+    }
+    if (errc == Errc::Unavailable) {
+        return &kUnavailable;
+    }
+    return errc == Errc::Timeout ? &kTimeout : nullptr;
+}
+
+boost::system::error_code code_of(const ApiStatus& status) {
+    const Errc errc = status.expired() ? Errc::Expired : errc_of(status.code);
+    const auto* later = later_category(errc);
+    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(status.retry_after);
+    if (later == nullptr || wait.count() <= 0) {
+        return make_error_code(errc);
+    }
+    return {static_cast<int>(wait.count()), *later};  // at most kMaxRetryAfter: it fits
+}
+
 }  // namespace
 
 bool ApiStatus::expired() const {
@@ -141,7 +186,16 @@ Error to_error(const ApiStatus& status, std::string_view what) {
         text += status.reason.empty() ? "the server refused" : status.reason;
     }
     text += " (HTTP " + std::to_string(status.code) + ")";
-    return make_error(status.expired() ? Errc::Expired : errc_of(status.code), std::move(text));
+    return make_error(code_of(status), std::move(text));
+}
+
+Duration retry_after(const Error& error) {
+    for (const Errc errc : {Errc::TooManyRequests, Errc::Unavailable, Errc::Timeout}) {
+        if (error.code.category() == *later_category(errc)) {
+            return std::chrono::milliseconds(error.code.value());
+        }
+    }
+    return {};
 }
 
 }  // namespace steelyard::kube

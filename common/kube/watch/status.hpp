@@ -33,5 +33,8 @@ struct ApiStatus {
 // Conflict, NotFound, Expired, Unauthorized, TooManyRequests, Unavailable, Timeout, Invalid or
 // Internal; the text is "<what>: <message> (HTTP <code>)".
 [[nodiscard]] Error to_error(const ApiStatus& status, std::string_view what);
+// How long the server wants to be left alone, when the Error comes from to_error(); 0: it did not
+// say.
+[[nodiscard]] Duration retry_after(const Error& error);
 
 }  // namespace steelyard::kube
