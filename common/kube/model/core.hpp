@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/base/time.hpp"
 #include "common/kube/model/meta.hpp"
 #include "common/net/ip.hpp"
 #include "common/net/prefix.hpp"
@@ -32,20 +33,29 @@ struct LoadBalancerIngress {
     std::optional<net::IpAddress> ip;
     std::string hostname;
     std::string ip_mode;
+    std::string as_written;  // the entry as JSON where it holds more than the above (ports)
     friend bool operator==(const LoadBalancerIngress&, const LoadBalancerIngress&) = default;
 };
 
-// One entry of status.conditions, without its times: enough to see whether it says the same.
+// One entry of status.conditions. Two are equal when they say the same, whenever that was written.
 struct ServiceCondition {
     std::string type;
     bool status = false;  // "True"; anything else is false
     std::string reason;
     std::string message;
-    friend bool operator==(const ServiceCondition&, const ServiceCondition&) = default;
+    // What is needed beside it to write the entry back unchanged.
+    std::int64_t observed_generation = 0;
+    WallTime last_transition{};
+    std::string as_written;  // the entry as JSON where it holds more than the above
+    friend bool operator==(const ServiceCondition& a, const ServiceCondition& b) {
+        return a.type == b.type && a.status == b.status && a.reason == b.reason &&
+               a.message == b.message;
+    }
 };
 
 struct Service {
     ObjectMeta meta;
+    std::int64_t generation = 0;  // metadata.generation; 0 where the server keeps none
     ServiceType type = ServiceType::ClusterIp;
     bool headless = false;                    // clusterIP: None
     std::vector<net::IpAddress> cluster_ips;  // spec.clusterIPs (or clusterIP), empty when headless

@@ -126,7 +126,28 @@ nlohmann::json encode_condition(const Condition& condition) {
     return object;
 }
 
+nlohmann::json encode_condition(const ServiceCondition& condition) {
+    if (!condition.as_written.empty()) {
+        return nlohmann::json::parse(condition.as_written, nullptr, false);
+    }
+    nlohmann::json object;
+    object["type"] = condition.type;
+    object["status"] = condition.status ? "True" : "False";
+    object["reason"] = condition.reason;
+    object["message"] = condition.message;
+    if (condition.observed_generation != 0) {
+        object["observedGeneration"] = condition.observed_generation;
+    }
+    if (condition.last_transition != WallTime{}) {
+        object["lastTransitionTime"] = format_rfc3339(condition.last_transition);
+    }
+    return object;
+}
+
 nlohmann::json encode_ingress(const LoadBalancerIngress& ingress) {
+    if (!ingress.as_written.empty()) {
+        return nlohmann::json::parse(ingress.as_written, nullptr, false);
+    }
     nlohmann::json object = nlohmann::json::object();
     if (ingress.ip) {
         object["ip"] = net::to_string(*ingress.ip);

@@ -62,6 +62,9 @@ struct Event {
 
 [[nodiscard]] nlohmann::json encode_condition(const Condition& condition);
 
+// Entries of a Service's status. What was decoded comes out as it was, fields we do not know
+// included.
+[[nodiscard]] nlohmann::json encode_condition(const ServiceCondition& condition);
 [[nodiscard]] nlohmann::json encode_ingress(const LoadBalancerIngress& ingress);
 // {"metadata":{"resourceVersion":...},"status":{"loadBalancer":{"ingress":[...]}}}: the whole list
 // is replaced, and the server answers 409 when the Service changed since `resource_version`. An

@@ -43,6 +43,8 @@ public:
     // A member of an object; a missing one reads as absent. Anything but an object is a problem.
     [[nodiscard]] Field operator[](std::string_view name) const;
     [[nodiscard]] bool present() const { return value_ != nullptr; }
+    // As it stands there; null when absent.
+    [[nodiscard]] const nlohmann::json* json() const { return value_; }
     // The elements of an array; none when absent.
     [[nodiscard]] std::vector<Field> items() const;
 

@@ -150,6 +150,36 @@ TEST(EncodeTest, StatusPatchReplacesOrRemovesTheIngressList) {
     );
 }
 
+TEST(EncodeTest, StatusEntriesOfOthersComeOutAsTheyWentIn) {
+    const auto object = nlohmann::json::parse(R"({"metadata":{"name":"web"},"status":{
+        "loadBalancer":{"ingress":[
+            {"ip":"192.0.2.1"},
+            {"ip":"010.0.0.1","ipMode":"Proxy","ports":[{"port":80,"protocol":"TCP","error":"x"}]},
+            {"hostname":"a.example","fromTheFuture":{"x":[1]}},
+            {}]},
+        "conditions":[
+            {"type":"A","status":"True","reason":"R","message":"m","observedGeneration":3,
+             "lastTransitionTime":"2026-01-02T03:04:05Z"},
+            {"type":"B","status":"Unknown","lastTransitionTime":"2026-01-02T03:04:05.5+01:00"},
+            {"type":"C","status":"False","reason":"","message":"","observedGeneration":"odd"}]}})");
+    const Service service = decode_service(object).value();
+
+    nlohmann::json ingress;
+    for (const LoadBalancerIngress& item : service.ingress) {
+        ingress.push_back(encode_ingress(item));
+    }
+    nlohmann::json conditions;
+    for (const ServiceCondition& item : service.conditions) {
+        conditions.push_back(encode_condition(item));
+    }
+
+    EXPECT_EQ(ingress, object["status"]["loadBalancer"]["ingress"]);
+    EXPECT_EQ(conditions, object["status"]["conditions"]);
+    // The usual entry costs no second copy.
+    EXPECT_EQ(service.ingress[0].as_written, "");
+    EXPECT_EQ(service.conditions[0].as_written, "");
+}
+
 TEST(EncodeTest, AnAnnotationIsSetOrRemoved) {
     EXPECT_EQ(
         annotations_patch({{"a", "1"}, {"b", std::nullopt}}, "").dump(),

@@ -1,7 +1,9 @@
+#include "common/kube/model/encode.hpp"
 #include "common/kube/model/field.hpp"
 #include "common/kube/model/resource.hpp"
 
 #include <algorithm>
+#include <limits>
 
 // core/v1 Service.
 namespace steelyard::kube {
@@ -119,6 +121,47 @@ void decode_spec(const Field& spec, Service& service) {
     service.publish_not_ready_addresses = spec["publishNotReadyAddresses"].boolean(false);
 }
 
+// The entry as JSON, "" when its decoded form, encoded again, gives the same: most cost no text.
+std::string text_unless(const nlohmann::json& same, const Field& item) {
+    if (!item.present() || *item.json() == same) {
+        return {};
+    }
+    return item.json()->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+LoadBalancerIngress decode_ingress(const Field& item) {
+    LoadBalancerIngress ingress;
+    ingress.ip = item["ip"].address();
+    ingress.hostname = item["hostname"].text();
+    ingress.ip_mode = item["ipMode"].text();
+    ingress.as_written = text_unless(encode_ingress(ingress), item);
+    return ingress;
+}
+
+ServiceCondition decode_condition(const Field& item) {
+    ServiceCondition condition;
+    condition.type = item["type"].text();
+    condition.status = item["status"].text() == "True";
+    condition.reason = item["reason"].text();
+    condition.message = item["message"].text();
+    if (!item.present()) {
+        return condition;
+    }
+    // Whatever another writer put there is no reason to refuse the Service: it is kept as written.
+    const nlohmann::json& written = *item.json();
+    constexpr const char* kGeneration = "observedGeneration";
+    constexpr const char* kTime = "lastTransitionTime";
+    if (written.contains(kGeneration) && written[kGeneration].is_number_integer()) {
+        condition.observed_generation = written[kGeneration].get<std::int64_t>();
+    }
+    if (written.contains(kTime) && written[kTime].is_string()) {
+        const auto& text = written[kTime].get_ref<const std::string&>();
+        condition.last_transition = parse_rfc3339(text).value_or(WallTime{});
+    }
+    condition.as_written = text_unless(encode_condition(condition), item);
+    return condition;
+}
+
 }  // namespace
 
 Result<Service> decode_service(const nlohmann::json& object) {
@@ -126,21 +169,16 @@ Result<Service> decode_service(const nlohmann::json& object) {
     const Field root(object, problem);
     Service service;
     service.meta = decode_meta(root);
+    service.generation = root["metadata"]["generation"]
+                             .integer(0, std::numeric_limits<std::int64_t>::max())
+                             .value_or(0);
     decode_spec(root["spec"], service);
-    for (const Field& item : root["status"]["loadBalancer"]["ingress"].items()) {
-        LoadBalancerIngress ingress;
-        ingress.ip = item["ip"].address();
-        ingress.hostname = item["hostname"].text();
-        ingress.ip_mode = item["ipMode"].text();
-        service.ingress.push_back(std::move(ingress));
+    const Field status = root["status"];
+    for (const Field& item : status["loadBalancer"]["ingress"].items()) {
+        service.ingress.push_back(decode_ingress(item));
     }
-    for (const Field& item : root["status"]["conditions"].items()) {
-        service.conditions.push_back(
-            {item["type"].text(),
-             item["status"].text() == "True",
-             item["reason"].text(),
-             item["message"].text()}
-        );
+    for (const Field& item : status["conditions"].items()) {
+        service.conditions.push_back(decode_condition(item));
     }
     if (problem.any()) {
         return decode_error("Service", object, problem);
