@@ -33,7 +33,7 @@ struct LoadBalancerIngress {
     std::optional<net::IpAddress> ip;
     std::string hostname;
     std::string ip_mode;
-    std::string as_written;  // the entry as JSON where it holds more than the above (ports)
+    std::string as_written{};  // the entry as JSON where it holds more than the above (ports)
     friend bool operator==(const LoadBalancerIngress&, const LoadBalancerIngress&) = default;
 };
 
@@ -46,7 +46,7 @@ struct ServiceCondition {
     // What is needed beside it to write the entry back unchanged.
     std::int64_t observed_generation = 0;
     WallTime last_transition{};
-    std::string as_written;  // the entry as JSON where it holds more than the above
+    std::string as_written{};  // the entry as JSON where it holds more than the above
     friend bool operator==(const ServiceCondition& a, const ServiceCondition& b) {
         return a.type == b.type && a.status == b.status && a.reason == b.reason &&
                a.message == b.message;
