@@ -56,6 +56,20 @@ bool admits(
     return in_namespace && kube::matches_any(rule.service_selectors, service_labels);
 }
 
+bool applies(
+    const Quota& quota, const std::string& service_namespace, const kube::Labels& namespace_labels
+) {
+    const auto& listed = quota.namespaces;
+    return (listed.empty() && quota.namespace_selectors.empty()) ||
+           std::find(listed.begin(), listed.end(), service_namespace) != listed.end() ||
+           (!quota.namespace_selectors.empty() &&
+            kube::matches_any(quota.namespace_selectors, namespace_labels));
+}
+
+bool AllocationPolicy::covers(const std::string& pool) const {
+    return std::binary_search(pools.begin(), pools.end(), pool);
+}
+
 const Pool* Config::find_pool(const std::string& name) const {
     return find_by_name(pools, name);
 }
@@ -77,6 +91,15 @@ const Pool* Config::pool_of(const net::IpAddress& address) const {
     return nullptr;
 }
 
+std::optional<std::chrono::seconds> Config::keep_after_delete(const std::string& pool) const {
+    for (const AllocationPolicy& policy : policies) {
+        if (policy.keep_after_delete && policy.covers(pool)) {
+            return policy.keep_after_delete;
+        }
+    }
+    return std::nullopt;
+}
+
 const kube::ResourceType& resource_type(Kind kind) {
     switch (kind) {
         case Kind::IpAddressPool:
@@ -91,6 +114,10 @@ const kube::ResourceType& resource_type(Kind kind) {
             return kube::Resource<kube::Community>::kType;
         case Kind::BfdProfile:
             return kube::Resource<kube::BfdProfile>::kType;
+        case Kind::AllocationPolicy:
+            return kube::Resource<kube::AllocationPolicy>::kType;
+        case Kind::AddressReservation:
+            return kube::Resource<kube::AddressReservation>::kType;
     }
     return kube::Resource<kube::IpAddressPool>::kType;
 }

@@ -4,8 +4,10 @@
 #include "common/kube/model/bgp.hpp"
 #include "common/kube/model/metallb.hpp"
 #include "common/kube/model/resource.hpp"
+#include "common/kube/model/steelyard.hpp"
 #include "common/net/prefix.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -48,8 +50,29 @@ struct L2Advertisement {
     friend bool operator==(const L2Advertisement&, const L2Advertisement&) = default;
 };
 
+using Quota = kube::AllocationPolicy::Quota;  // `addresses` is 0 or more
+
+// Whether the quota counts the addresses of this namespace (no namespace rule counts all).
+[[nodiscard]] bool applies(
+    const Quota& quota, const std::string& service_namespace, const kube::Labels& namespace_labels
+);
+
+// Every policy that names a pool holds for it: exclusions add up, each quota has to be kept.
+struct AllocationPolicy {
+    std::string name;
+    std::vector<std::string> pools;  // resolved from names and selectors, sorted
+    std::vector<net::Range>
+        exclude;  // in the order written; may overlap, and lie outside the pools
+    std::vector<Quota> quotas;
+    // Absent: says nothing. No two policies of one pool differ in it.
+    std::optional<std::chrono::seconds> keep_after_delete;
+    [[nodiscard]] bool covers(const std::string& pool) const;
+    friend bool operator==(const AllocationPolicy&, const AllocationPolicy&) = default;
+};
+
 struct Config {
     std::vector<Pool> pools;                         // by name
+    std::vector<AllocationPolicy> policies;          // by name
     std::vector<L2Advertisement> l2_advertisements;  // by name
     // With a Scope in the Objects, only those that select its node.
     std::vector<BgpPeer> bgp_peers;                    // by name
@@ -62,6 +85,9 @@ struct Config {
     [[nodiscard]] const BgpPeer* find_bgp_peer(const std::string& name) const;
     [[nodiscard]] const BfdProfile* find_bfd_profile(const std::string& name) const;
     [[nodiscard]] const Pool* pool_of(const net::IpAddress& address) const;
+    // How long an address of the pool is kept for a deleted Service; absent: not at all.
+    [[nodiscard]] std::optional<std::chrono::seconds> keep_after_delete(const std::string& pool
+    ) const;
     friend bool operator==(const Config&, const Config&) = default;
 };
 
@@ -81,6 +107,9 @@ struct Objects {
     std::vector<kube::BgpAdvertisement> bgp_advertisements = {};
     std::vector<kube::Community> communities = {};
     std::vector<kube::BfdProfile> bfd_profiles = {};
+    std::vector<kube::AllocationPolicy> allocation_policies = {};  // the controller's business
+    // Only validate() looks at them: a wrong reservation keeps nothing, and that is all it does.
+    std::vector<kube::AddressReservation> address_reservations = {};
     // Absent: not known here. Without a scope (the controller) a passwordSecret is then neither
     // looked up nor judged and the peer's password stays empty; a speaker, which would leave its
     // session open to anybody, has a problem.
@@ -94,7 +123,9 @@ enum class Kind : std::uint8_t {
     BgpPeer,
     BgpAdvertisement,
     Community,
-    BfdProfile
+    BfdProfile,
+    AllocationPolicy,
+    AddressReservation
 };
 [[nodiscard]] const kube::ResourceType& resource_type(Kind kind);
 [[nodiscard]] std::string_view to_string(Kind kind);  // as in the manifest: "IPAddressPool"

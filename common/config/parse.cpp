@@ -20,6 +20,8 @@ ParseResult parse(const Objects& objects) {
     std::vector<Problem>& problems = result.problems;
     Config config;
     config.pools = parse_pools(objects.pools, problems);
+    config.policies =
+        parse_allocation_policies(objects.allocation_policies, config.pools, problems);
     config.l2_advertisements =
         parse_l2_advertisements(objects.l2_advertisements, config.pools, problems);
     config.bfd_profiles = parse_bfd_profiles(objects.bfd_profiles, problems);

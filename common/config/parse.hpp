@@ -18,6 +18,11 @@ namespace steelyard::config {
 [[nodiscard]] std::vector<Pool> parse_pools(
     const std::vector<kube::IpAddressPool>& objects, std::vector<Problem>& problems
 );
+[[nodiscard]] std::vector<AllocationPolicy> parse_allocation_policies(
+    const std::vector<kube::AllocationPolicy>& objects,
+    const std::vector<Pool>& pools,
+    std::vector<Problem>& problems
+);
 [[nodiscard]] std::vector<L2Advertisement> parse_l2_advertisements(
     const std::vector<kube::L2Advertisement>& objects,
     const std::vector<Pool>& pools,

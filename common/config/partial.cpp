@@ -9,7 +9,8 @@ namespace steelyard::config {
 namespace {
 
 bool is_about_bgp(Kind kind) {
-    return kind != Kind::IpAddressPool && kind != Kind::L2Advertisement;
+    return kind == Kind::BgpPeer || kind == Kind::BgpAdvertisement || kind == Kind::Community ||
+           kind == Kind::BfdProfile;
 }
 
 std::set<std::string> advertisements_of_wrong_aliases(
