@@ -270,6 +270,9 @@ FieldErrors admit_builtin(const Kind& kind, Json& object, const Json* live, cons
     if (kind.name == "EndpointSlice") {
         return admit_endpointslice(object);
     }
+    if (kind.name == "Lease") {
+        return admit_lease(object);
+    }
     if (kind.name == "Secret") {
         admit_secret(object);
     } else if (kind.name == "Namespace") {

@@ -33,6 +33,18 @@ ApiReply text_reply(std::string text) {
     return reply;
 }
 
+// RFC 9111 5.5 as Kubernetes writes it: the text is a quoted-string, control characters are blanks.
+std::string warning_header(const std::string& text) {
+    std::string out = "299 - \"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out.push_back('\\');
+        }
+        out.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+    }
+    return out + "\"";
+}
+
 // "v2" or "v2beta1" when the client takes the aggregated form, else empty.
 std::string aggregated_version(const std::string& accept) {
     for (const std::string& offer : split(accept, ',')) {
@@ -76,7 +88,8 @@ std::optional<TableFormat> table_format(const ApiRequest& request) {
     return format;
 }
 
-Api::Api(ApiOptions options, Rng rng, WallTime now) : options_(std::move(options)), rng_(rng) {
+Api::Api(ApiOptions options, Rng rng, WallTime now)
+    : options_(std::move(options)), rng_(rng), store_(20000, options_.first_version) {
     bootstrap(now);
 }
 
@@ -262,7 +275,7 @@ ApiReply Api::serve_resource(Call& call) {
         return failure_reply(outcome.error());
     }
     for (const std::string& warning : call.warnings) {
-        outcome->headers.emplace_back("Warning", "299 - \"" + warning + "\"");
+        outcome->headers.emplace_back("Warning", warning_header(warning));
     }
     return std::move(*outcome);
 }
@@ -280,13 +293,18 @@ Outcome<ApiReply> Api::dispatch(Call& call) {
         return page_not_found();
     }
     call.version = call.kind->version(route.version);
+    if (!call.version->deprecation.empty()) {
+        call.warnings.push_back(call.version->deprecation);
+    }
     if (!call.kind->namespaced && !route.ns.empty()) {
         return page_not_found();
     }
     if (options_.rbac) {
-        const AccessQuestion question = access_question(call.verb, route);
+        const AccessQuestion question = access_question(call.verb, route, call.request.query);
         if (!allowed(store_, call.request.user, question)) {
-            return forbidden(call.subject(), denial(call.request.user, question));
+            return forbidden(
+                call.kind->subject(question.name), denial(call.request.user, question)
+            );
         }
     }
     const bool token = call.kind->resource() == "serviceaccounts." && route.subresource == "token";

@@ -49,6 +49,8 @@ struct ApiOptions {
     std::uint16_t advertise_port = 6443;
     std::string admin_token;  // empty: every request is the administrator's
     bool rbac = false;
+    bool watch_list = true;             // false: as a server without that feature
+    std::uint64_t first_version = 100;  // resourceVersions begin above it
 };
 
 class Api {
@@ -66,9 +68,19 @@ public:
     Object put(const std::string& resource, Json object, WallTime now);
     std::string mint_token(const std::string& ns, const std::string& account, WallTime expires);
     void forget_history() { store_.forget_history(); }
+    // From now on whoever takes any state (resourceVersion "0") gets this one, as from a watch
+    // cache that lags behind, until it thaws or the state is forgotten.
+    void freeze_cache() { cache_version_ = store_.version(); }
+    void thaw_cache() { cache_version_.reset(); }
 
 private:
     struct Call;  // one request being worked on
+    // The state a list shows, and what part of it.
+    struct Snapshot {
+        std::uint64_t version = 0;
+        std::string after;      // key; "": from the first
+        std::size_t limit = 0;  // 0: all
+    };
     struct Session {
         User user;
         WallTime expires;
@@ -91,6 +103,17 @@ private:
     Outcome<ApiReply> issue_token(Call& call);
     Outcome<ApiReply> review_access(Call& call);
 
+    Outcome<Snapshot> snapshot_for(const Query& query) const;
+    [[nodiscard]] std::uint64_t cached_version() const;
+    [[nodiscard]] std::vector<Object> objects_at(
+        std::uint64_t version,
+        const std::string& resource,
+        const std::string& ns,
+        const std::string& after
+    ) const;
+    Outcome<ApiReply> list_reply(
+        const Call& call, const std::vector<Object>& objects, Json metadata
+    ) const;
     Outcome<Selector> selector_of(const Call& call) const;
     Outcome<Json> body_of(const Call& call) const;
     Outcome<Json> patched(Call& call, const Json& live);
@@ -115,6 +138,7 @@ private:
     Rng rng_;
     Store store_;
     Registry registry_;
+    std::optional<std::uint64_t> cache_version_;
     std::map<std::string, Session> sessions_;                                 // by token
     std::map<std::string, std::pair<std::uint64_t, std::string>> documents_;  // cache by path
 };

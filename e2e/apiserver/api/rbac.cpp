@@ -1,5 +1,7 @@
 #include "e2e/apiserver/api/rbac.hpp"
 
+#include "e2e/apiserver/storage/selector.hpp"
+
 #include <algorithm>
 
 namespace steelyard::apiserver {
@@ -85,9 +87,23 @@ bool bindings_allow(
     return false;
 }
 
+// The one metadata.name a field selector leaves, "" when it leaves several.
+std::string selected_name(const std::string& selector) {
+    const auto fields = parse_field_selector(selector);
+    if (!fields) {
+        return {};
+    }
+    for (const Requirement& field : *fields) {
+        if (field.key == "metadata.name" && field.op == Operator::In && field.values.size() == 1) {
+            return field.values.front();
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
-AccessQuestion access_question(const std::string& verb, const Route& route) {
+AccessQuestion access_question(const std::string& verb, const Route& route, const Query& query) {
     AccessQuestion question;
     question.verb = verb;
     question.group = route.group;
@@ -95,6 +111,10 @@ AccessQuestion access_question(const std::string& verb, const Route& route) {
         route.subresource.empty() ? route.plural : route.plural + "/" + route.subresource;
     question.ns = route.ns;
     question.name = route.name;
+    if (question.name.empty() &&
+        (verb == "list" || verb == "watch" || verb == "deletecollection")) {
+        question.name = selected_name(query_text(query, "fieldSelector"));
+    }
     return question;
 }
 

@@ -14,7 +14,11 @@ struct AccessQuestion {
     std::string name;
 };
 
-[[nodiscard]] AccessQuestion access_question(const std::string& verb, const Route& route);
+// A list, watch or deletecollection that a field selector narrows to one metadata.name asks for
+// that name, so that resourceNames can grant it.
+[[nodiscard]] AccessQuestion access_question(
+    const std::string& verb, const Route& route, const Query& query
+);
 [[nodiscard]] bool allowed(const Store& store, const User& user, const AccessQuestion& question);
 // The sentence of a 403, without its subject.
 [[nodiscard]] std::string denial(const User& user, const AccessQuestion& question);

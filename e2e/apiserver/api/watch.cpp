@@ -9,6 +9,14 @@ Json in_version(const Kind& kind, const std::string& version, const Json& object
     return out;
 }
 
+namespace {
+
+std::string error_line(const Json& status) {
+    return dump(Json{{"type", "ERROR"}, {"object", status}}) + "\n";
+}
+
+}  // namespace
+
 std::string Watch::line(const char* type, const Kind& kind, const Json& object, WallTime now)
     const {
     Json shown = in_version(kind, request_.version, object);
@@ -46,15 +54,22 @@ std::string Watch::next(const Store& store, const Registry& registry, WallTime n
         over_ = true;
         return out;
     }
+    if (!request_.refusal.is_null()) {
+        over_ = true;
+        return error_line(request_.refusal);
+    }
     if (!started_) {
         started_ = true;
         if (request_.initial_state) {
-            for (const Object& object : store.list(request_.resource, request_.ns)) {
+            const bool newest = request_.after == store.version();
+            const std::vector<Object> state =
+                newest ? store.list(request_.resource, request_.ns)
+                       : store.list_at(request_.after, request_.resource, request_.ns);
+            for (const Object& object : state) {
                 if (request_.selector.matches(*object)) {
                     out += line("ADDED", *kind, *object, now);
                 }
             }
-            request_.after = store.version();
             if (request_.initial_end_mark) {
                 out += mark(*kind, request_.after, true);
             }
@@ -71,7 +86,7 @@ void Watch::changes(const Store& store, const Kind& kind, WallTime now, std::str
             "too old resource version: " + std::to_string(request_.after) + " (" +
             std::to_string(store.version()) + ")"
         );
-        out += dump(Json{{"type", "ERROR"}, {"object", to_status(old)}}) + "\n";
+        out += error_line(to_status(old));
         over_ = true;
         return;
     }
@@ -97,7 +112,8 @@ void Watch::changes(const Store& store, const Kind& kind, WallTime now, std::str
 
 std::string Watch::bookmark(const Store& store, const Registry& registry) {
     const Kind* kind = registry.find(request_.resource);
-    if (!request_.bookmarks || kind == nullptr || !store.remembers(request_.after)) {
+    if (!request_.bookmarks || kind == nullptr || !store.remembers(request_.after) ||
+        request_.after > store.version()) {
         return {};
     }
     request_.after = store.version();

@@ -20,11 +20,12 @@ struct WatchRequest {
     std::string ns;
     Selector selector;
     std::uint64_t after = 0;        // changes after this resourceVersion
-    bool initial_state = false;     // begin with synthetic ADDED events
+    bool initial_state = false;     // begin with synthetic ADDED events: the state at `after`
     bool initial_end_mark = false;  // and a bookmark that ends them (WatchList)
     bool bookmarks = false;
     std::chrono::seconds timeout{0};  // 0: the server's choice
     std::optional<TableFormat> table;
+    Json refusal;  // the Status to begin and end with; null to serve
 };
 
 class Watch {

@@ -144,13 +144,17 @@ Outcome<> Api::prepare(Call& call, Json& object, const Json* live) {
         }
         if (mode != "Ignore") {
             for (const std::string& field : unknown) {
-                call.warnings.push_back("unknown field \\\"" + field + "\\\"");
+                call.warnings.push_back("unknown field \"" + field + "\"");
             }
         }
         apply_defaults(call.version->schema, object);
         errors = validate(call.version->schema, object);
         object["apiVersion"] = call.kind->api_version(call.kind->storage_version);
     } else if (!call.status()) {
+        auto decoded = decode_builtin(*call.kind, call.route.version, object);
+        if (!decoded) {
+            return decoded.error();
+        }
         errors = admit_builtin(*call.kind, object, live, store_);
         object["apiVersion"] = call.kind->api_version(call.kind->storage_version);
     }

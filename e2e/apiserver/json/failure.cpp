@@ -49,6 +49,9 @@ Json to_status(const Failure& failure) {
         {"message", failure.message},
         {"reason", failure.reason},
         {"code", failure.code}};
+    if (!failure.continuation.empty()) {
+        status["metadata"]["continue"] = failure.continuation;
+    }
     if (!failure.details.empty()) {
         status["details"] = failure.details;
     }

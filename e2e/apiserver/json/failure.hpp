@@ -18,6 +18,7 @@ struct Failure {
     std::string message;
     Json details = Json::object();
     unsigned retry_after = 0;  // seconds, sent as a header too when not zero
+    std::string continuation;  // metadata.continue: how to go on with a list that has expired
 };
 
 template <class T = void>

@@ -139,6 +139,17 @@ void Registry::add_custom(const Json& crd) {
         version.has_status = apiserver::find(entry, "subresources.status") != nullptr;
         version.schema = object_at(entry, "schema.openAPIV3Schema");
         version.columns = columns_of(entry);
+        for (const Json& field : array_at(entry, "selectableFields")) {
+            const std::string path = text_at(field, "jsonPath");
+            version.selectable.push_back(path.substr(path.find_first_not_of('.') == 1 ? 1 : 0));
+        }
+        if (true_at(entry, "deprecated")) {
+            version.deprecation = text_at(entry, "deprecationWarning");
+            if (version.deprecation.empty()) {
+                version.deprecation =
+                    kind.group + "/" + version.name + " " + kind.name + " is deprecated";
+            }
+        }
         if (true_at(entry, "storage")) {
             kind.storage_version = version.name;
         }

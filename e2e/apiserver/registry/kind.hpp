@@ -26,6 +26,8 @@ struct KindVersion {
     bool has_status = false;
     Json schema;  // openAPIV3Schema; null for built-in kinds, which are taken as they come
     std::vector<PrinterColumn> columns;
+    std::vector<std::string> selectable;  // fields a selector may name, "spec.color"
+    std::string deprecation;              // warning for whoever uses it; "" when it is not
 };
 
 struct Kind {

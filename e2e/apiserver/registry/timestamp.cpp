@@ -61,4 +61,35 @@ std::optional<WallTime> parse_time(std::string_view text) {
     return sys_days(date) + hours(h) + minutes(mi) + seconds(s) - offset;
 }
 
+std::string format_micro_time(WallTime time) {
+    using namespace std::chrono;
+    const auto micros = floor<microseconds>(time) - floor<std::chrono::seconds>(time);
+    char fraction[16];
+    std::snprintf(fraction, sizeof fraction, ".%06dZ", static_cast<int>(micros.count()));
+    std::string text = format_time(time);
+    text.pop_back();
+    return text + fraction;
+}
+
+std::optional<WallTime> parse_micro_time(std::string_view text) {
+    constexpr std::size_t kPoint = 19;  // after "2006-01-02T15:04:05"
+    constexpr std::size_t kDigits = 6;
+    const auto seconds = parse_time(text);
+    if (!seconds || text.size() <= kPoint + kDigits + 1 || text[kPoint] != '.') {
+        return std::nullopt;
+    }
+    int micros = 0;
+    for (const char digit : text.substr(kPoint + 1, kDigits)) {
+        if (digit < '0' || digit > '9') {
+            return std::nullopt;
+        }
+        micros = micros * 10 + (digit - '0');
+    }
+    const char zone = text[kPoint + kDigits + 1];
+    if (zone != 'Z' && zone != '+' && zone != '-') {
+        return std::nullopt;
+    }
+    return *seconds + std::chrono::microseconds(micros);
+}
+
 }  // namespace steelyard::apiserver

@@ -12,6 +12,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -114,6 +115,9 @@ int main(int argc, char** argv) {
     ApiServerOptions options;
     options.port = 6443;
     options.tls = true;
+    // The state goes with the process: a client that comes back with a version of an earlier run
+    // must find it too old, not from the future.
+    options.api.first_version = 1000 * static_cast<std::uint64_t>(std::time(nullptr));
     options.seed = random_seed();
     std::string state_dir;
     std::string token_file;

@@ -94,5 +94,25 @@ TEST(StoreTest, ForgettingHistoryMakesEarlierVersionsTooOld) {
     EXPECT_NE(store.get("x.", "n/a"), nullptr);
 }
 
+TEST(StoreTest, AnEarlierStateCanStillBeListed) {
+    Store store;
+    store.put("x.", named("a"));
+    store.put("x.", named("b"));
+    const std::uint64_t then = store.version();
+    const Object old = store.get("x.", "n/a");
+    store.put("x.", named("a"));
+    store.put("y.", named("z"));
+    store.put("x.", named("c"));
+    store.erase("x.", "n/b");
+
+    const std::vector<Object> state = store.list_at(then, "x.", "n");
+
+    ASSERT_EQ(state.size(), 2U);
+    EXPECT_EQ(state[0], old);
+    EXPECT_EQ((*state[1])["metadata"]["name"], "b");
+    EXPECT_EQ(store.list_at(then, "x.", "", "n/a").size(), 1U);
+    EXPECT_EQ(store.list_at(store.version(), "x.", "").size(), 2U);
+}
+
 }  // namespace
 }  // namespace steelyard::apiserver

@@ -37,6 +37,39 @@ std::vector<Object> Store::list(
     return out;
 }
 
+std::vector<Object> Store::list_at(
+    std::uint64_t version,
+    const std::string& resource,
+    const std::string& ns,
+    const std::string& after
+) const {
+    // Today's objects with the changes since then undone, the newest first.
+    std::map<std::string, Object> state;
+    if (const auto kind = objects_.find(resource); kind != objects_.end()) {
+        state = kind->second;
+    }
+    for (auto change = history_.rbegin(); change != history_.rend(); ++change) {
+        if (change->version <= version) {
+            break;
+        }
+        if (change->resource != resource) {
+            continue;
+        }
+        if (change->previous == nullptr) {
+            state.erase(object_key(*change->object));
+        } else {
+            state[object_key(*change->object)] = change->previous;
+        }
+    }
+    std::vector<Object> out;
+    const std::string prefix = ns.empty() ? std::string{} : ns + "/";
+    auto place = after.empty() ? state.lower_bound(prefix) : state.upper_bound(after);
+    for (; place != state.end() && place->first.starts_with(prefix); ++place) {
+        out.push_back(std::move(place->second));
+    }
+    return out;
+}
+
 std::vector<std::string> Store::resources() const {
     std::vector<std::string> out;
     for (const auto& [resource, objects] : objects_) {

@@ -30,13 +30,24 @@ struct Change {
 
 class Store {
 public:
-    explicit Store(std::size_t history_limit = 20000) : history_limit_(history_limit) {}
+    // first_version begins high enough that a small number in a test never passes for a real
+    // version by accident; a program that loses its state on exit begins above what it ever handed
+    // out.
+    explicit Store(std::size_t history_limit = 20000, std::uint64_t first_version = 100)
+        : history_limit_(history_limit), version_(first_version), forgotten_(first_version) {}
 
     [[nodiscard]] std::uint64_t version() const { return version_; }
     [[nodiscard]] Object get(const std::string& resource, const std::string& key) const;
     // In key order, beginning after `after`; the whole resource when ns is empty.
     [[nodiscard]] std::vector<Object> list(
         const std::string& resource, const std::string& ns, const std::string& after = {}
+    ) const;
+    // The same as it was at an earlier version that is still remembered.
+    [[nodiscard]] std::vector<Object> list_at(
+        std::uint64_t version,
+        const std::string& resource,
+        const std::string& ns,
+        const std::string& after = {}
     ) const;
     [[nodiscard]] std::vector<std::string> resources() const;
 
@@ -56,9 +67,8 @@ private:
     void record(Change change);
 
     std::size_t history_limit_;
-    // Begins high enough that a small number in a test never passes for a real version by accident.
-    std::uint64_t version_ = 100;
-    std::uint64_t forgotten_ = 100;  // changes up to this version are not in history_
+    std::uint64_t version_;
+    std::uint64_t forgotten_;  // changes up to this version are not in history_
     std::deque<Change> history_;
     std::map<std::string, std::map<std::string, Object>> objects_;
 };
