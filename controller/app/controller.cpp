@@ -59,7 +59,8 @@ Controller::Controller(
     std::function<WallTime()> wall_clock
 )
     : logger_(logger.with_component("controller")),
-      planner_(controller_plan::Options{settings.load_balancer_class}),
+      planner_(controller_plan::Options{settings.load_balancer_class, settings.ns}),
+      wall_clock_(wall_clock),
       wake_(executor),
       loaded_gauge_(registry.gauge(
           "metallb_k8s_client_config_loaded_bool", "1 once a configuration was accepted."
@@ -179,7 +180,8 @@ awaitable<void> Controller::decide() {
         if (std::exchange(config_dirty_, false)) {
             load_config();
         }
-        for (const controller_plan::Outcome& outcome : planner_.plan()) {
+        const controller_plan::Plan plan = planner_.plan(wall_clock_());
+        for (const controller_plan::Outcome& outcome : plan.outcomes) {
             carry_out(outcome);
         }
         pool_status_.put(planner_.counts());

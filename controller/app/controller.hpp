@@ -70,6 +70,7 @@ private:
 
     log::Logger logger_;
     controller_plan::Planner planner_;
+    std::function<WallTime()> wall_clock_;
     config::LastGood config_;
     bool config_dirty_ = false;
     bool announced_synced_ = false;

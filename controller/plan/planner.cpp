@@ -100,10 +100,10 @@ void Planner::on_service_deleted(const kube::ObjectKey& key) {
     waiting_.erase(key);
 }
 
-std::vector<Outcome> Planner::plan() {
-    std::vector<Outcome> outcomes;
+Plan Planner::plan([[maybe_unused]] WallTime now) {
+    Plan plan;
     if (!synced_ || !config_) {
-        return outcomes;
+        return plan;
     }
     std::vector<Work> round;
     take(std::exchange(dirty_, {}), round);
@@ -117,9 +117,9 @@ std::vector<Outcome> Planner::plan() {
         fulfil(work);
     }
     for (Work& work : round) {
-        conclude(work, outcomes);
+        conclude(work, plan.outcomes);
     }
-    return outcomes;
+    return plan;
 }
 
 // Appends those of `keys` that are not in the round yet, and reviews them.

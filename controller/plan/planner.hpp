@@ -2,6 +2,7 @@
 
 #include "common/config/config.hpp"
 #include "common/kube/model/core.hpp"
+#include "common/kube/model/steelyard.hpp"
 #include "controller/ipam/allocator.hpp"
 
 #include <map>
@@ -30,7 +31,8 @@ inline constexpr std::string_view kLoadBalancerFailed = "LoadBalancerFailed";
 inline constexpr std::string_view kDeprecatedAnnotation = "deprecatedAnnotation";
 
 struct Options {
-    std::string load_balancer_class;  // "": Services without a class; else only that class
+    std::string load_balancer_class;    // "": Services without a class; else only that class
+    std::string ns = "metallb-system";  // where AddressReservations are made
 };
 
 struct Event {
@@ -60,6 +62,22 @@ struct Outcome {
     friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
+// What has to be done to an AddressReservation object. Create: metadata.name, labels and spec.
+// Status: its status becomes that of `object`. Delete: the object with that name and uid.
+struct ReservationChange {
+    enum class Kind : std::uint8_t { Create, Status, Delete };
+    Kind kind = Kind::Create;
+    kube::AddressReservation object;
+    friend bool operator==(const ReservationChange&, const ReservationChange&) = default;
+};
+
+struct Plan {
+    // The Services whose standing has to be written, or about which there is something to say.
+    std::vector<Outcome> outcomes;
+    std::vector<ReservationChange> reservations;
+    std::optional<WallTime> next;  // plan again then, at the latest: a reservation expires
+};
+
 class Planner {
 public:
     explicit Planner(Options options) : options_(std::move(options)) {}
@@ -72,9 +90,8 @@ public:
     // Every Service and Namespace there is has been reported: plan() may decide from now on.
     void on_synced() { synced_ = true; }
 
-    // The Services whose standing has to be written, or about which there is something to say.
     // Nothing until on_synced() and the first on_config().
-    [[nodiscard]] std::vector<Outcome> plan();
+    [[nodiscard]] Plan plan(WallTime now);
 
     [[nodiscard]] std::vector<ipam::PoolCount> counts() const { return allocator_.counts(); }
 

@@ -98,7 +98,7 @@ TEST_P(PlannerPropertyTest, WhateverHappenedARestartChangesNothing) {
 
     cluster.restart();
 
-    const auto outcomes = cluster.planner->plan();
+    const auto outcomes = cluster.planner->plan(cluster.now).outcomes;
     EXPECT_TRUE(outcomes.empty()) << to_string(outcomes[0].service);
     EXPECT_EQ(cluster.planner->counts(), counts);
 }

@@ -22,20 +22,20 @@ void annotate(kube::Service& object, std::string_view name, std::string value) {
 }
 
 kube::Service with_ip(kube::Service object, const std::string& address) {
-    object.ingress = {{ip(address), "", ""}};
+    object.ingress.emplace_back().ip = ip(address);
     return object;
 }
 
 TEST(PlannerTest, NothingIsDecidedBeforePoolsAndServicesAreKnown) {
-    Planner planner{Options{}};
+    Planner planner{Options{"", "metallb-system"}};
     planner.on_service(std::make_shared<const kube::Service>(service("web", 1)));
-    EXPECT_THAT(planner.plan(), IsEmpty());
+    EXPECT_THAT(planner.plan({}).outcomes, IsEmpty());
 
     planner.on_config(std::make_shared<const config::Config>());
-    EXPECT_THAT(planner.plan(), IsEmpty());
+    EXPECT_THAT(planner.plan({}).outcomes, IsEmpty());
 
     planner.on_synced();
-    EXPECT_THAT(planner.plan(), SizeIs(1));
+    EXPECT_THAT(planner.plan({}).outcomes, SizeIs(1));
 }
 
 TEST(PlannerTest, NewServiceGetsAnAddressAnAnnotationAConditionAndAnEvent) {
@@ -43,7 +43,7 @@ TEST(PlannerTest, NewServiceGetsAnAddressAnAnnotationAConditionAndAnEvent) {
     cluster.set_pools({pool("x", {"192.168.100.200/30"})});
     cluster.put(service("web", 1));
 
-    const auto outcomes = cluster.planner->plan();
+    const auto outcomes = cluster.planner->plan(cluster.now).outcomes;
 
     ASSERT_THAT(outcomes, SizeIs(1));
     EXPECT_TRUE(outcomes[0].write);
@@ -132,7 +132,7 @@ TEST(PlannerTest, ServicesOfOtherKindsAreNotTouched) {
     cluster.put(foreign);
     cluster.put(plain);
 
-    EXPECT_THAT(cluster.planner->plan(), IsEmpty());
+    EXPECT_THAT(cluster.planner->plan(cluster.now).outcomes, IsEmpty());
 }
 
 TEST(PlannerTest, OnlyTheConfiguredClassIsServed) {
@@ -202,7 +202,7 @@ TEST(PlannerTest, RestartWritesAndSaysNothing) {
 
     cluster.restart();
 
-    EXPECT_THAT(cluster.planner->plan(), IsEmpty());
+    EXPECT_THAT(cluster.planner->plan(cluster.now).outcomes, IsEmpty());
     EXPECT_EQ(cluster.objects, before);
 }
 
@@ -376,7 +376,7 @@ TEST(PlannerTest, ServiceSeenBeforeItsNamespaceWaitsForTheLabels) {
     Cluster cluster;
     cluster.set_pools({pool("general", {"10.0.0.0/24"}), pinned});
     cluster.put(service("web", 1));
-    EXPECT_THAT(cluster.planner->plan(), IsEmpty());
+    EXPECT_THAT(cluster.planner->plan(cluster.now).outcomes, IsEmpty());
 
     cluster.planner->on_namespace("default", {{"team", "blue"}});
     cluster.run();
@@ -390,10 +390,10 @@ TEST(PlannerTest, DecisionTakenBackReplacesTheWriteOnItsWay) {
     cluster.put(service("web", 1));
     cluster.run();
     cluster.set_pools({});
-    ASSERT_THAT(cluster.planner->plan(), SizeIs(1));  // never reaches the API
+    ASSERT_THAT(cluster.planner->plan(cluster.now).outcomes, SizeIs(1));  // never reaches the API
 
     cluster.set_pools({pool("x", {"10.0.0.1/32"})});
-    const auto outcomes = cluster.planner->plan();
+    const auto outcomes = cluster.planner->plan(cluster.now).outcomes;
 
     ASSERT_THAT(outcomes, SizeIs(1));
     EXPECT_TRUE(outcomes[0].write);
@@ -427,7 +427,7 @@ TEST(PlannerTest, PreferDualStackWithOneClusterIpStaysAsItIs) {
     cluster.restart();
 
     EXPECT_EQ(cluster.address_of("web"), "10.0.0.0");
-    EXPECT_THAT(cluster.planner->plan(), IsEmpty());
+    EXPECT_THAT(cluster.planner->plan(cluster.now).outcomes, IsEmpty());
 }
 
 TEST(PlannerTest, RecreatedServiceIsANewOne) {

@@ -41,7 +41,7 @@ class Cluster {
 public:
     explicit Cluster(std::string load_balancer_class = "")
         : class_(std::move(load_balancer_class)) {
-        planner.emplace(Options{class_});
+        planner.emplace(Options{class_, "metallb-system"});
         planner->on_synced();
     }
 
@@ -63,8 +63,8 @@ public:
     std::vector<Event> run() {
         std::vector<Event> events;
         writes = 0;
-        for (auto outcomes = planner->plan(); !outcomes.empty(); outcomes = planner->plan()) {
-            for (const Outcome& outcome : outcomes) {
+        for (auto plan = planner->plan(now); !plan.outcomes.empty(); plan = planner->plan(now)) {
+            for (const Outcome& outcome : plan.outcomes) {
                 events.insert(events.end(), outcome.events.begin(), outcome.events.end());
                 if (outcome.write) {
                     write(outcome);
@@ -75,7 +75,7 @@ public:
     }
     // A new process with the same objects; pools and Services arrive in any order.
     void restart() {
-        planner.emplace(Options{class_});
+        planner.emplace(Options{class_, "metallb-system"});
         for (const auto& [key, object] : objects) {
             planner->on_service(std::make_shared<const kube::Service>(object));
         }
@@ -99,6 +99,7 @@ public:
     std::optional<Planner> planner;
     std::map<kube::ObjectKey, kube::Service> objects;
     int writes = 0;
+    WallTime now{};
 
 private:
     void write(const Outcome& outcome) {
@@ -106,7 +107,7 @@ private:
         kube::Service object = objects.at(outcome.service);
         std::erase_if(object.ingress, [](const auto& entry) { return entry.ip.has_value(); });
         for (const net::IpAddress& address : outcome.standing.addresses) {
-            object.ingress.push_back({address, "", ""});
+            object.ingress.emplace_back().ip = address;
         }
         object.meta.annotations.erase(std::string(ipam::kAllocatedFromAnnotation));
         if (!outcome.standing.pool.empty()) {
