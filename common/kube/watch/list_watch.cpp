@@ -13,20 +13,32 @@ namespace {
 using std::chrono::seconds;
 
 // etcd holds at most 1.5 MiB an object; JSON and managed fields blow that up a few times.
-constexpr std::size_t kLineLimit = 16U << 20U;
-constexpr std::size_t kListLimit = std::size_t{1} << 30U;
+constexpr std::size_t kObjectLimit = 16U << 20U;
 constexpr std::size_t kRefusalLimit = 64U << 10U;
+constexpr const char* kPageSize = "500";
 constexpr unsigned kMaxPoliteRetries = 10;
 constexpr unsigned kMaxServerFailures = 5;
 
-std::string version_of(const nlohmann::json& object) {
+// How long a server that has a full state or a refusal to send may pause.
+constexpr Duration kSending = seconds(60);
+// Servers send a bookmark about once a minute. One that sends none (they promise nothing) costs us
+// only a new request; one that has died behind a living proxy is found.
+constexpr Duration kSilence = seconds(150);
+// After timeoutSeconds the server should have ended the watch.
+constexpr Duration kOvertime = seconds(30);
+
+std::string metadata_text(const nlohmann::json& object, const char* name) {
     const auto metadata = object.is_object() ? object.find("metadata") : object.end();
     if (metadata == object.end() || !metadata->is_object()) {
         return {};
     }
-    const auto version = metadata->find("resourceVersion");
-    return version != metadata->end() && version->is_string() ? version->get<std::string>()
-                                                              : std::string();
+    const auto found = metadata->find(name);
+    return found != metadata->end() && found->is_string() ? found->get<std::string>()
+                                                          : std::string();
+}
+
+std::string version_of(const nlohmann::json& object) {
+    return metadata_text(object, "resourceVersion");
 }
 
 bool ends_initial_events(const nlohmann::json& bookmark) {
@@ -37,15 +49,38 @@ bool ends_initial_events(const nlohmann::json& bookmark) {
            bookmark[kAnnotation] == "true";
 }
 
+// RFC 9110 8.3.1: the type without its parameters, in any case.
 bool is_json(std::string_view content_type) {
     constexpr std::string_view kJson = "application/json";
-    return content_type.substr(0, kJson.size()) == kJson;
+    std::string type(content_type.substr(0, content_type.find(';')));
+    type.erase(type.find_last_not_of(" \t") + 1);
+    std::transform(type.begin(), type.end(), type.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    });
+    return type == kJson;
+}
+
+// Whether `a` is from before `b`, where both are numbers (KEP-5504 lets clients compare those).
+bool older(std::string_view a, std::string_view b) {
+    const auto number = [](std::string_view text) {
+        return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+    };
+    if (!number(a) || !number(b)) {
+        return false;
+    }
+    a.remove_prefix(std::min(a.find_first_not_of('0'), a.size()));
+    b.remove_prefix(std::min(b.find_first_not_of('0'), b.size()));
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
 }
 
 }  // namespace
 
 ListWatch::ListWatch(std::string path, std::map<std::string, std::string> selectors, Rng rng)
-    : path_(std::move(path)), selectors_(std::move(selectors)), rng_(rng), lines_(kLineLimit) {}
+    : path_(std::move(path)),
+      selectors_(std::move(selectors)),
+      rng_(rng),
+      lines_(kObjectLimit),
+      items_(kObjectLimit) {}
 
 WatchStep ListWatch::next(Instant now) {
     SY_CHECK(open_ == Open::None, "one request at a time");
@@ -61,22 +96,21 @@ WatchStep ListWatch::next(Instant now) {
     head_ = ResponseHead{};
     body_.clear();
     lines_.reset();
+    items_.reset();
     events_ = 0;
     initial_ = open_ == Open::WatchList;
     opened_ = now;
+    progress_ = now;
     return OpenStream{target_of(open_)};
 }
 
 std::string ListWatch::target_of(Open request) {
+    if (request == Open::List) {
+        return list_target(selectors_);
+    }
     std::map<std::string, std::string> query = selectors_;
     if (!version_.empty() && !version_useless_) {
         query["resourceVersion"] = version_;
-    }
-    if (request == Open::List) {
-        if (version_.empty() && !version_useless_) {
-            query["resourceVersion"] = "0";  // whatever the server's cache holds
-        }
-        return path_ + "?" + encode_query(query);
     }
     // Spread over five minutes, so that watches opened together do not end together.
     constexpr std::uint64_t kSpread = 301;
@@ -91,13 +125,48 @@ std::string ListWatch::target_of(Open request) {
     return path_ + "?" + encode_query(query);
 }
 
-Duration ListWatch::patience() const {
-    // A server that has a full state to send does send; an idle watch may be silent until its end
-    // (a dead peer is the transport's business, found by keepalive).
-    constexpr Duration kWhileSending = seconds(60);
-    constexpr Duration kGrace = seconds(30);
-    return open_ == Open::Watch || (open_ == Open::WatchList && !initial_) ? timeout_ + kGrace
-                                                                           : kWhileSending;
+// Without a version the state comes from etcd, in pages. With one it comes from the server's cache
+// as soon as that is new enough, whole: pages would send every client of a cluster to etcd after an
+// outage.
+std::string ListWatch::list_target(std::map<std::string, std::string> query) const {
+    if (!page_token_.empty()) {
+        query["limit"] = kPageSize;
+        query["continue"] = page_token_;
+    } else if (!version_.empty() && !version_useless_) {
+        query["resourceVersion"] = version_;
+        query["resourceVersionMatch"] = "NotOlderThan";
+    } else if (expired_tokens_ < 2) {
+        query["limit"] = kPageSize;
+    }
+    return query.empty() ? path_ : path_ + "?" + encode_query(query);
+}
+
+Instant ListWatch::deadline() const {
+    const bool idle = head_.status == 200 && !initial_ && open_ != Open::List;
+    return idle ? std::min(progress_ + kSilence, opened_ + timeout_ + kOvertime)
+                : progress_ + kSending;
+}
+
+void ListWatch::on_deadline(Instant now, WatchActions& out) {
+    if (open_ == Open::None || now < deadline()) {
+        return;
+    }
+    const bool idle = head_.status == 200 && !initial_ && open_ != Open::List;
+    const bool silent = now >= progress_ + kSilence;
+    const Open request = std::exchange(open_, Open::None);
+    if (!idle) {
+        on_broken(
+            request, make_error(Errc::Timeout, "GET " + path_ + ": the server is silent"), now, out
+        );
+        return;
+    }
+    // Resume; and when that stays silent too, ask for everything: a server restored from a backup
+    // has nothing to say after a version that it has not reached yet, but refuses a list of it.
+    constexpr unsigned kSilencesBeforeFullState = 2;
+    silences_ = silent ? silences_ + 1 : 0;
+    if (silences_ >= kSilencesBeforeFullState) {
+        need_ = Need::FullState;
+    }
 }
 
 void ListWatch::on_response(ResponseHead head, Instant now, WatchActions& out) {
@@ -105,12 +174,13 @@ void ListWatch::on_response(ResponseHead head, Instant now, WatchActions& out) {
         return;
     }
     head_ = std::move(head);
+    progress_ = now;
     if (head_.status != 200) {
         return;
     }
     if (!is_json(head_.content_type)) {
         on_garbage("Content-Type " + head_.content_type + " is not application/json", now, out);
-    } else if (open_ == Open::WatchList) {
+    } else if (open_ == Open::WatchList || (open_ == Open::List && page_token_.empty())) {
         out.emplace_back(BeginReplace{});
     }
 }
@@ -124,11 +194,7 @@ void ListWatch::on_bytes(std::string_view bytes, Instant now, WatchActions& out)
         return;
     }
     if (open_ == Open::List) {
-        if (body_.size() + bytes.size() > kListLimit) {
-            on_garbage("list of more than 1 GiB", now, out);
-            return;
-        }
-        body_.append(bytes);
+        on_list_bytes(bytes, now, out);
         return;
     }
     lines_.push(bytes);
@@ -164,6 +230,22 @@ void ListWatch::on_closed(const std::optional<Error>& error, Instant now, WatchA
     body_.shrink_to_fit();
 }
 
+void ListWatch::on_list_bytes(std::string_view bytes, Instant now, WatchActions& out) {
+    items_.push(bytes);
+    while (const auto item = items_.next()) {
+        nlohmann::json object = nlohmann::json::parse(*item, nullptr, false);
+        if (object.is_discarded()) {
+            on_garbage("a list with an item that is not JSON", now, out);
+            return;
+        }
+        progress_ = now;
+        out.emplace_back(Add{std::move(object)});
+    }
+    if (items_.failed()) {
+        on_garbage("an answer that is not a list", now, out);
+    }
+}
+
 void ListWatch::on_line(std::string_view line, Instant now, WatchActions& out) {
     nlohmann::json event = nlohmann::json::parse(line, nullptr, false);
     const bool complete = event.is_object() && event.contains("type") &&
@@ -185,9 +267,10 @@ void ListWatch::on_event(
         return;
     }
     if (type == "BOOKMARK") {
-        on_bookmark(object, out);
+        on_bookmark(object, now, out);
         return;
     }
+    progress_ = now;
     const bool erased = type == "DELETED";
     if (!erased && type != "ADDED" && type != "MODIFIED") {
         return;  // from a newer server
@@ -201,8 +284,13 @@ void ListWatch::on_event(
         }
         return;
     }
-    good(out);
     std::string version = version_of(object);
+    if (older(version, version_)) {
+        on_history_set_back(version, now, out);
+        return;
+    }
+    good(out);
+    silences_ = 0;
     if (!version.empty()) {
         version_ = std::move(version);
     }
@@ -213,13 +301,15 @@ void ListWatch::on_event(
     }
 }
 
-void ListWatch::on_bookmark(const nlohmann::json& object, WatchActions& out) {
+void ListWatch::on_bookmark(const nlohmann::json& object, Instant now, WatchActions& out) {
     std::string version = version_of(object);
-    if (version.empty()) {
-        return;
+    if (version.empty() || (!initial_ && older(version, version_))) {
+        return;  // one that came late; no sign that the watch is up to date
     }
+    progress_ = now;
     if (!initial_) {
         good(out);
+        silences_ = 0;
         version_ = std::move(version);
     } else if (ends_initial_events(object)) {
         initial_ = false;
@@ -227,31 +317,73 @@ void ListWatch::on_bookmark(const nlohmann::json& object, WatchActions& out) {
     }
 }
 
+// A watch tells what came after version_. An older event means that the server's history was set
+// back (restored from a backup), so what we hold may never have happened.
+void ListWatch::on_history_set_back(const std::string& version, Instant now, WatchActions& out) {
+    open_ = Open::None;
+    need_ = Need::FullState;
+    version_useless_ = true;
+    fail(
+        make_error(
+            Errc::Expired,
+            "GET " + path_ + ": the server's history was set back from " + version_ + " to " +
+                version
+        ),
+        backed_off(now),
+        out
+    );
+}
+
 void ListWatch::full_state_complete(std::string version, WatchActions& out) {
     version_ = std::move(version);
     version_useless_ = false;
     list_this_time_ = false;
     need_ = Need::Resume;
+    silences_ = 0;
+    expired_tokens_ = 0;
+    forget_pages();
     out.emplace_back(EndReplace{});
     good(out);
 }
 
+void ListWatch::forget_pages() {
+    page_token_.clear();
+    list_version_.clear();
+}
+
 void ListWatch::finish_list(Instant now, WatchActions& out) {
-    nlohmann::json list = nlohmann::json::parse(body_, nullptr, false);
+    const nlohmann::json list = nlohmann::json::parse(items_.envelope(), nullptr, false);
     std::string version = version_of(list);
-    const bool has_items = list.is_object() && list.contains("items");
-    nlohmann::json items = has_items ? std::move(list["items"]) : nlohmann::json();
-    // Go writes an empty list of some kinds as null.
-    if (version.empty() || !has_items || !(items.is_array() || items.is_null())) {
+    const bool whole =
+        items_.complete() && list.is_object() && list.contains("items") &&
+        // Go writes an empty list of some kinds as null.
+        (list["items"].is_null() || (list["items"].is_array() && list["items"].empty()));
+    const std::string next_page = metadata_text(list, "continue");
+    if (version.empty() || !whole || (!next_page.empty() && next_page == page_token_)) {
         on_garbage("an answer that is not a list", now, out);
         return;
     }
     open_ = Open::None;
-    out.emplace_back(BeginReplace{});
-    for (nlohmann::json& item : items) {
-        out.emplace_back(Add{std::move(item)});
+    if (page_token_.empty()) {
+        list_version_ = std::move(version);
     }
-    full_state_complete(std::move(version), out);
+    page_token_ = next_page;
+    if (page_token_.empty()) {
+        // Should the pages be of different ages, the watch tells what the older ones lack.
+        full_state_complete(std::move(list_version_), out);
+    }
+}
+
+// The rest of the list is gone: begin anew, and when that happens again, ask for it whole.
+void ListWatch::on_token_expired(Error error, Instant now, WatchActions& out) {
+    constexpr unsigned kAtOnce = 2;
+    forget_pages();
+    version_useless_ = true;
+    if (++expired_tokens_ <= kAtOnce) {
+        due_ = now;
+    } else {
+        fail(std::move(error), backed_off(now), out);
+    }
 }
 
 void ListWatch::finish_watch(Instant now, WatchActions& out) {
@@ -290,6 +422,10 @@ void ListWatch::on_broken(Open request, const Error& error, Instant now, WatchAc
 
 void ListWatch::on_refused(Open request, const ApiStatus& status, Instant now, WatchActions& out) {
     Error error = to_error(status, "GET " + path_);
+    if (status.expired() && request == Open::List && !page_token_.empty()) {
+        on_token_expired(std::move(error), now, out);
+        return;
+    }
     if (status.expired() || status.version_too_large) {
         on_stale_version(request, std::move(error), now, out);
         return;
@@ -307,7 +443,11 @@ void ListWatch::on_refused(Open request, const ApiStatus& status, Instant now, W
             due_ = now;  // no failure: this is how an older server says so
             return;
         }
-    } else if (request != Open::List) {
+    } else if (request == Open::List) {
+        if (!server_failure) {
+            forget_pages();  // a token of another server, perhaps
+        }
+    } else {
         server_failures_ = server_failure ? server_failures_ + 1 : kMaxServerFailures + 1;
         if (server_failures_ > kMaxServerFailures) {
             need_ = Need::FullState;
@@ -335,6 +475,7 @@ void ListWatch::on_garbage(std::string what, Instant now, WatchActions& out) {
     const Open request = std::exchange(open_, Open::None);
     list_this_time_ = list_this_time_ || (request == Open::WatchList && initial_);
     need_ = Need::FullState;
+    forget_pages();
     fail(
         make_error(Errc::Internal, "GET " + path_ + ": the server sent " + std::move(what)),
         backed_off(now),

@@ -5,6 +5,7 @@
 #include "common/base/time.hpp"
 #include "common/kube/watch/backoff.hpp"
 #include "common/kube/watch/line_splitter.hpp"
+#include "common/kube/watch/list_splitter.hpp"
 #include "common/kube/watch/status.hpp"
 
 #include <nlohmann/json.hpp>
@@ -23,7 +24,9 @@
 //
 // A full state comes from a WatchList (a watch with sendInitialEvents) and, where the server
 // refuses that, from a LIST; then a watch resumes from the newest resourceVersion for as long as
-// the server keeps it. resourceVersions are opaque text.
+// the server keeps it. The first full state is a consistent read, never one of the server's cache
+// ("resourceVersion=0"): what was written before we asked is in it, so that a new leader may act on
+// it. resourceVersions are opaque text, but for the one question whether time went backwards.
 namespace steelyard::kube {
 
 // Actions, for the store's owner.
@@ -72,14 +75,17 @@ public:
     // Only while no request is open. After OpenStream the request is open until closed() is true.
     [[nodiscard]] WatchStep next(Instant now);
     [[nodiscard]] bool closed() const { return open_ == Open::None; }
-    // The longest silence to accept from the open request before calling it broken.
-    [[nodiscard]] Duration patience() const;
+    // Until when the open request has to bring something: a whole event or item, not only bytes.
+    // While its answer has not begun, the driver's own limits hold.
+    [[nodiscard]] Instant deadline() const;
 
     void on_response(ResponseHead head, Instant now, WatchActions& out);
     void on_bytes(std::string_view bytes, Instant now, WatchActions& out);
     // The request ended: cleanly, or with what broke it, before or after its answer began. Ignored
     // when the core has closed it itself.
     void on_closed(const std::optional<Error>& error, Instant now, WatchActions& out);
+    // The deadline has passed: the core closes the request. Early calls do nothing.
+    void on_deadline(Instant now, WatchActions& out);
 
     [[nodiscard]] const std::string& resource_version() const { return version_; }
 
@@ -88,10 +94,15 @@ private:
     enum class Open { None, WatchList, List, Watch };
 
     [[nodiscard]] std::string target_of(Open request);
+    [[nodiscard]] std::string list_target(std::map<std::string, std::string> query) const;
+    void on_list_bytes(std::string_view bytes, Instant now, WatchActions& out);
     void on_line(std::string_view line, Instant now, WatchActions& out);
     void on_event(const std::string& type, nlohmann::json object, Instant now, WatchActions& out);
-    void on_bookmark(const nlohmann::json& object, WatchActions& out);
+    void on_bookmark(const nlohmann::json& object, Instant now, WatchActions& out);
+    void on_history_set_back(const std::string& version, Instant now, WatchActions& out);
     void finish_list(Instant now, WatchActions& out);
+    void on_token_expired(Error error, Instant now, WatchActions& out);
+    void forget_pages();
     void finish_watch(Instant now, WatchActions& out);
     void on_broken(Open request, const Error& error, Instant now, WatchActions& out);
     void on_refused(Open request, const ApiStatus& status, Instant now, WatchActions& out);
@@ -118,15 +129,23 @@ private:
     bool failing_ = false;
     unsigned polite_retries_ = 0;   // consecutive waits by Retry-After alone
     unsigned server_failures_ = 0;  // consecutive 5xx of the watch
+    unsigned silences_ = 0;         // consecutive watches given up without a sign of life
+
+    // Of a LIST in pages.
+    std::string page_token_;       // "continue" of the next page; "" for the first
+    std::string list_version_;     // of the first page: the watch starts there
+    unsigned expired_tokens_ = 0;  // in this attempt at a full state
 
     // Of the open request.
     ResponseHead head_;
     Instant opened_{};
     Duration timeout_{};
+    Instant progress_{};  // when it last brought something
     std::size_t events_ = 0;
     bool initial_ = false;  // a WatchList whose full state is not complete
-    std::string body_;      // of a LIST or of a refusal
+    std::string body_;      // of a refusal
     LineSplitter lines_;
+    ListSplitter items_;
 };
 
 }  // namespace steelyard::kube
