@@ -8,6 +8,7 @@ Settings come from /run/job/settings.json (made by `lab up`), which is on the ho
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import termios
@@ -19,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.dont_write_bytecode = True
 
 import neighbours  # noqa: E402
-import processes  # noqa: E402
 import topology as shape  # noqa: E402
-from api import Api, ApiError  # noqa: E402
+from api import ApiError  # noqa: E402
+from control_plane import KINDS  # noqa: E402
 from controllers import Controllers  # noqa: E402
 from kubelet import Kubelet  # noqa: E402
 from machines import Machines  # noqa: E402
@@ -32,7 +33,6 @@ JOB = Path("/run/job")
 LAB = Path("/run/lab")
 LINE = "/dev/ttyS2"
 KUBECONFIG = str(LAB / "kubeconfig")
-API_SERVER_SECONDS = 30
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LEGACY = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
@@ -64,8 +64,10 @@ class Agent:
         self.images = Images(settings["images"], settings["build"], settings["source"])
         self.machines = Machines(self.topology, f"{settings['build']}/e2e/lab/sylab-enter")
         self.kubelets = {}
+        self.path = ":".join([*settings["api"].get("path", []), PATH])
+        os.environ["PATH"] = self.path
         self.controllers = None
-        self.api_server = None
+        self.control_plane = None
         operations = {name: getattr(self, f"operation_{name}")
                       for name in ("kill", "restore", "partition", "heal", "status", "cable", "api", "ask", "claim")}
         self.api = None
@@ -88,12 +90,16 @@ class Agent:
         """Network first, then (unless only machines are wanted) the cluster on it."""
         self.progress("network: " + ", ".join(self.topology.names()))
         LAB.mkdir(exist_ok=True)
+        socket.sethostname("lab")
         prepare_root(self.images)
         await self.machines.build()
         if not self.settings["cluster"]:
             return
-        self.progress("API server")
-        self.api = await self.start_api_server()
+        kind = KINDS[self.settings["api"]["kind"]]
+        self.control_plane = kind(self.settings["api"], self.topology, self.machines.enter(shape.CONTROL_PLANE),
+                                  LAB / "apiserver", JOB / "logs")
+        self.api = await self.control_plane.start(self.progress)
+        os.symlink(self.control_plane.kubeconfig, KUBECONFIG)
         self.progress("nodes: " + ", ".join(node.name for node in self.topology.nodes))
         await self.start_cluster(self.api)
 
@@ -102,42 +108,9 @@ class Agent:
         print(text, flush=True)
         self.mux.event(event="progress", text=text)
 
-    async def start_api_server(self):
-        """Starts it on the control plane; returns a client."""
-        address = self.topology.host(shape.CONTROL_PLANE).address
-        state = LAB / "apiserver"
-        values = {"address": address, "state": state, "service": self.topology.services[1]}
-        argv = [*self.machines.enter(shape.CONTROL_PLANE),
-                *[word.format(**values) for word in self.settings["apiserver"]]]
-        with open(JOB / "logs" / "apiserver.log", "ab") as log:
-            self.api_server = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        api, last = None, None
-        for _ in range(API_SERVER_SECONDS * 10):
-            if self.api_server.poll() is not None:
-                text = (JOB / "logs" / "apiserver.log").read_text(errors="replace")
-                raise processes.CommandFailed(f"the API server ended: {text[-500:]}")
-            try:
-                if api is None and (state / "kubeconfig").exists():
-                    api = await self.connect(state)
-                if api is not None:
-                    await api.request("GET", "/version")
-                    return api
-            except (OSError, ApiError, TimeoutError, ValueError) as error:
-                last = error
-            await asyncio.sleep(0.1)
-        raise processes.CommandFailed(f"the API server is not ready after {API_SERVER_SECONDS} s: {last!r}")
-
-    async def connect(self, state):
-        """A client from the kubeconfig that the API server has written."""
-        text = await processes.run("kubectl", "config", "view", "--raw", "-o", "json",
-                                   f"--kubeconfig={state / 'kubeconfig'}")
-        if not Path(KUBECONFIG).exists():
-            os.symlink(state / "kubeconfig", KUBECONFIG)
-        return Api.from_kubeconfig(json.loads(text), shape.CONTROL_PLANE)
-
     async def start_cluster(self, api):
         """Nodes join, controllers run; returns when every node is Ready."""
-        self.controllers = Controllers(api)
+        self.controllers = Controllers(api, self.control_plane)
         await self.controllers.start()
         service_address = str(self.topology.services[1])
         settings = {"ca": self.certificate_authority(), "logs": str(JOB / "logs"), "service_variables": {
@@ -159,7 +132,7 @@ class Agent:
     def command(self, request):
         """What an `exec` request runs: on a machine, in a pod (pod/NAME), or on the switch (no node)."""
         node = request.get("node")
-        env = {"PATH": PATH, "HOME": str(LAB / "home"), "KUBECONFIG": KUBECONFIG, "LANG": "C.UTF-8",
+        env = {"PATH": self.path, "HOME": str(LAB / "home"), "KUBECONFIG": KUBECONFIG, "LANG": "C.UTF-8",
                "TMPDIR": "/run/tmp", "PS1": f"{node}# ", **request.get("env", {})}
         prefix = self.pod_prefix(node[4:]) if node and node.startswith("pod/") else self.machines.enter(node)
         if request.get("cwd") and prefix:

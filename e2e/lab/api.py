@@ -62,7 +62,8 @@ class _Connection:
 class Api:
     """The API server as seen from one machine of the lab."""
 
-    def __init__(self, address, port, context, authorization, namespace):
+    def __init__(self, address, port, context, authorization, namespace, patience=1):
+        self.patience = patience  # factor of the deadlines
         self.address = address
         self.port = port
         self.context = context
@@ -71,7 +72,7 @@ class Api:
         self.idle = []
 
     @classmethod
-    def from_kubeconfig(cls, config, namespace):
+    def from_kubeconfig(cls, config, namespace, patience=1):
         """config: what `kubectl config view --raw -o json` prints."""
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         address, _, port = cluster["server"].removeprefix("https://").partition(":")
@@ -80,17 +81,17 @@ class Api:
         authorization = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         if certificate := _inline(user, "client-certificate"):
             _load_client(context, certificate, _inline(user, "client-key"))
-        return cls(address, int(port), context, authorization, namespace)
+        return cls(address, int(port), context, authorization, namespace, patience)
 
     def from_machine(self, namespace):
         """The same server, reached from another machine."""
         headers = {name: value for name, value in self.headers.items() if name == "Authorization"}
-        return Api(self.address, self.port, self.context, headers, namespace)
+        return Api(self.address, self.port, self.context, headers, namespace, self.patience)
 
     async def _connect(self):
         link = netns.tcp_socket(self.namespace)
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(CONNECT_SECONDS * self.patience):
                 await asyncio.get_running_loop().sock_connect(link, (self.address, self.port))
                 return _Connection(*await asyncio.open_connection(sock=link, ssl=self.context,
                                                                   server_hostname=self.address, limit=1 << 22))
@@ -100,7 +101,7 @@ class Api:
 
     async def request(self, method, path, body=None, content_type="application/json"):
         """One request; returns the decoded answer, raises ApiError or OSError/TimeoutError."""
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(ANSWER_SECONDS * self.patience):
             while True:
                 reused = bool(self.idle)
                 connection = self.idle.pop() if reused else await self._connect()
@@ -127,7 +128,10 @@ class Api:
             connection.close()
         else:
             self.idle.append(connection)
-        value = json.loads(text) if text.strip() else {}
+        if text.strip() and not answer.get("content-type", "").startswith("application/json"):
+            value = {"message": text.decode(errors="replace")[:200]}
+        else:
+            value = json.loads(text) if text.strip() else {}
         if code >= 400:
             raise ApiError(code, value.get("message", text.decode(errors="replace")[:200]))
         return value

@@ -31,6 +31,8 @@ import uml
 TOPOLOGIES = uml.HERE / "topologies"
 NAMESPACE = "metallb-system"
 COMMAND_SECONDS = 60
+# Factor of every deadline: Kubernetes' own control plane is slow on the guest's one CPU.
+PATIENCE = {"steelyard": 1, "kubernetes": 3}
 
 # What the administrator of a cluster without kube-proxy applies before Steelyard (manifests/README.md).
 PREPARATION = """
@@ -109,6 +111,7 @@ class Cluster:
         self.topology = topology.parse(Path(topology_file).read_text(encoding="utf-8"))
         self.build = labctl.build_tree()
         self.source = labctl.SOURCE
+        self.api_kind = labctl.chosen_api()
         self.say = say or (lambda text: None)
         self.limit = limit
         self.state = state or str(uml.memory_folder() / f"steelyard-{name}-{os.getpid()}")
@@ -127,7 +130,7 @@ class Cluster:
 
     def up(self):
         """Boots it."""
-        labctl.up(self.state, self.file, limit=self.limit, on_line=self.say)
+        labctl.up(self.state, self.file, limit=self.limit * PATIENCE[self.api_kind], on_line=self.say, api=self.api_kind)
 
     def down(self):
         """Ends it."""
@@ -147,7 +150,8 @@ class Cluster:
             if text is not None:
                 source.write(text.encode())
                 source.seek(0)
-            request = {"node": machine, "argv": ["timeout", str(timeout), *map(str, argv)], "cwd": str(self.source)}
+            limit = str(timeout * PATIENCE[self.api_kind])
+            request = {"node": machine, "argv": ["timeout", limit, *map(str, argv)], "cwd": str(self.source)}
             status = client.Exec(self.state, request, stdin=None if text is None else source.fileno(),
                                  stdout=out.fileno(), stderr=err.fileno()).run()
             out.seek(0)
@@ -223,9 +227,9 @@ class Cluster:
         """kubectl apply of a manifest in a string."""
         return self.kubectl("apply", "-f", "-", text=yaml)
 
-    @staticmethod
-    def wait_for(what, condition, deadline=20.0, interval=0.2):
+    def wait_for(self, what, condition, deadline=20.0, interval=0.2):
         """Polls until condition() is true or not empty; returns its value, or fails naming what was awaited."""
+        deadline *= PATIENCE[self.api_kind]
         end = time.monotonic() + deadline
         last = None
         while True:

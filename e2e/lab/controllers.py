@@ -1,5 +1,6 @@
 """The lab's kube-controller-manager and kube-scheduler: one level-based loop over live copies of the
-cluster's objects. What to do is decided in workloads.py and endpoints.py; here it is done.
+cluster's objects. What to do is decided in workloads.py and endpoints.py; here it is done. Beside a real
+kube-controller-manager only nodes, scheduling and the end of pods on dead nodes are left to do.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ NOT_READY_SECONDS = 5.0   # without a lease renewal; 40 s in a real cluster
 EVICT_SECONDS = 15.0      # not ready this long: Deployment pods are made anew elsewhere; 5 minutes there
 SETTLE_SECONDS = 0.03
 UNREACHABLE = "node.kubernetes.io/unreachable"
+NOT_READY = "node.kubernetes.io/not-ready"  # what the real API server gives every new node
 
 PATHS = {
     "pods": "/api/v1/pods", "services": "/api/v1/services", "nodes": "/api/v1/nodes",
@@ -32,8 +34,13 @@ def path_of(item, plural):
 class Controllers:
     """`kubelets`: name -> Kubelet, for their last sign of life and to wake them."""
 
-    def __init__(self, api):
+    def __init__(self, api, control_plane):
         self.api = api
+        self.is_real = control_plane.runs_workloads
+        self.not_ready_seconds = NOT_READY_SECONDS * min(2, control_plane.patience)
+        steps = (self._watch_nodes, self._schedule, self._deployments, self._daemonsets, self._endpoint_slices,
+                 self._collect_garbage, self._wake_kubelets)
+        self.steps = (self._watch_nodes, self._schedule, self._wake_kubelets) if self.is_real else steps
         self.changed = asyncio.Event()
         self.informers = {name: Informer(api, path, self._notify) for name, path in PATHS.items()}
         self.kubelets = {}
@@ -63,8 +70,7 @@ class Controllers:
             except TimeoutError:
                 pass
             self.changed.clear()
-            for step in (self._watch_nodes, self._schedule, self._deployments, self._daemonsets,
-                         self._endpoint_slices, self._collect_garbage, self._wake_kubelets):
+            for step in self.steps:
                 try:
                     await step()
                 except NETWORK_ERRORS as error:
@@ -108,8 +114,8 @@ class Controllers:
             kubelet = self.kubelets.get(name)
             if kubelet is None:
                 continue
-            alive = clock - kubelet.last_renewal < NOT_READY_SECONDS
-            if alive != endpoints.condition(node, "Ready"):
+            alive = clock - kubelet.last_renewal < self.not_ready_seconds
+            if alive != endpoints.condition(node, "Ready") or (alive and _has_taint(node, NOT_READY)):
                 await self._tell_node(name, alive)
             if alive:
                 self.down_since.pop(name, None)
@@ -123,7 +129,7 @@ class Controllers:
         conditions = node_conditions("True", "KubeletReady", "the lab's kubelet is posting ready status") if alive \
             else node_conditions("Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.")
         node = self.informers["nodes"].items[name]
-        taints = [taint for taint in node["spec"].get("taints") or [] if taint["key"] != UNREACHABLE]
+        taints = [taint for taint in node["spec"].get("taints") or [] if taint["key"] not in (UNREACHABLE, NOT_READY)]
         if not alive:
             taints.append({"key": UNREACHABLE, "effect": "NoSchedule", "timeAdded": now()})
         answer = await self.api.request("PATCH", f"/api/v1/nodes/{name}/status",
@@ -144,7 +150,7 @@ class Controllers:
     async def _evict(self, node):
         for pod in self.items("pods"):
             owners = [owner["kind"] for owner in pod["metadata"].get("ownerReferences", [])]
-            if pod["spec"].get("nodeName") == node and "Deployment" in owners:
+            if pod["spec"].get("nodeName") == node and ("Deployment" in owners or "ReplicaSet" in owners):
                 await self._delete({"kind": "Pod", **pod}, "pods", grace=0)
 
     # --- pods
@@ -156,9 +162,15 @@ class Controllers:
             node = workloads.choose_node(pod, self.items("pods"), self.items("nodes"))
             if node is None:
                 continue
-            finalizers = [*pod["metadata"].get("finalizers", []), workloads.FINALIZER]
-            await self.api.request("PATCH", path_of({"kind": "Pod", **pod}, "pods"), {
-                "metadata": {"finalizers": sorted(set(finalizers))}, "spec": {"nodeName": node}}, MERGE_PATCH)
+            path = path_of({"kind": "Pod", **pod}, "pods")
+            if self.is_real:
+                await self.api.request("POST", f"{path}/binding", {
+                    "apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod["metadata"]["name"]},
+                    "target": {"apiVersion": "v1", "kind": "Node", "name": node}})
+            else:
+                finalizers = [*pod["metadata"].get("finalizers", []), workloads.FINALIZER]
+                await self.api.request("PATCH", path, {
+                    "metadata": {"finalizers": sorted(set(finalizers))}, "spec": {"nodeName": node}}, MERGE_PATCH)
             pod["spec"]["nodeName"] = node
             self.changed.set()
 
@@ -234,3 +246,7 @@ class Controllers:
 
 def _flags(status):
     return {entry["type"]: (entry["status"], entry.get("reason")) for entry in status.get("conditions", [])}
+
+
+def _has_taint(node, key):
+    return any(taint["key"] == key for taint in node["spec"].get("taints") or [])

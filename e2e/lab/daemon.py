@@ -20,7 +20,7 @@ import frames
 import uml
 
 SOCKET = "socket"
-BOOT_LIMIT = 120
+BOOT_LIMIT = 300
 FAREWELL = 3
 MODULES = bare.MODULES + ["overlay", "cls_flower", "act_gact", "sch_ingress"]
 

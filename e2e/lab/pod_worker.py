@@ -126,6 +126,8 @@ class PodWorker:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.host_network:
             self.address = self.kubelet.take_address()
+            if os.path.exists(f"/run/netns/{self.namespace}"):  # of the same pod, before the node lost its power
+                await processes.run("ip", "netns", "delete", self.namespace)
             await processes.run("ip", "netns", "add", self.namespace)
             outside, inside = shape.pod_commands(self.kubelet.node, f"veth{self.short}", self.namespace, self.address)
             await processes.ip_batch(outside, self.kubelet.name)
@@ -191,9 +193,14 @@ class PodWorker:
                 folder.chmod(0o777)
             self._write_files(folder, podspec.volume_files(volume, self.pod, self.objects, lambda _: token))
             volumes[volume["name"]] = folder
-        if self.pod["spec"].get("automountServiceAccountToken", True):
+        if self.pod["spec"].get("automountServiceAccountToken", True) and not self._has_token_volume():
             volumes[podspec.TOKEN_FOLDER] = await self._token_volume()
         return volumes
+
+    def _has_token_volume(self):
+        """Whether the API server has added the volume with the token, as the real one does at admission."""
+        return any(mount["mountPath"] == podspec.TOKEN_FOLDER for container in podspec.containers(self.pod)
+                   for mount in container.get("volumeMounts", []))
 
     async def _token_volume(self):
         folder = self.folder / "volumes" / "kube-api-access"
@@ -412,7 +419,8 @@ class PodWorker:
             conditions.append(before if before and before["status"] == text else
                               {"type": kind, "status": text, "lastTransitionTime": now()})
         status = {"phase": self.phase, "hostIP": str(self.kubelet.node.address), "conditions": conditions,
-                  "containerStatuses": [container.status() for container in self.main], "qosClass": "BestEffort"}
+                  "containerStatuses": [container.status() for container in self.main],
+                  "qosClass": self.pod.get("status", {}).get("qosClass", "BestEffort")}
         if self.init:
             status["initContainerStatuses"] = [container.status() for container in self.init]
         if self.address and self.started_at:

@@ -107,9 +107,14 @@ def plan_deployment(deployment, pods):
 
 
 def fits(pod_spec, node):
-    """Whether the node has the labels a pod wants."""
+    """Whether the node has the labels a pod wants, and is the node that the DaemonSet controller made it for."""
     labels = node["metadata"].get("labels", {})
-    return all(labels.get(name) == value for name, value in (pod_spec.get("nodeSelector") or {}).items())
+    affinity = ((pod_spec.get("affinity") or {}).get("nodeAffinity") or {})
+    terms = (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms")
+    names = [field["values"] for term in terms or [] for field in term.get("matchFields") or []
+             if field["key"] == "metadata.name" and field["operator"] == "In"]
+    return all(labels.get(name) == value for name, value in (pod_spec.get("nodeSelector") or {}).items()) \
+        and (not names or any(node["metadata"]["name"] in values for values in names))
 
 
 def tolerates(tolerations, taint):
