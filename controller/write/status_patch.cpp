@@ -60,7 +60,7 @@ json condition_for(
     if (existing.is_object() && says_the_same(existing, wanted)) {
         return existing;
     }
-    kube::Condition condition;
+    kube::ServiceCondition condition;
     condition.type = wanted.type;
     condition.status = wanted.status;
     condition.reason = wanted.reason;
@@ -118,6 +118,28 @@ json list_at(const json& parent, const char* name) {
     return list.is_array() ? list : json::array();
 }
 
+// The part of the object that a patch is built from, as the server has it.
+json as_json(const kube::Service& service) {
+    json object = json::object();
+    json& meta = object["metadata"];
+    meta["resourceVersion"] = service.meta.resource_version;
+    if (service.generation != 0) {
+        meta["generation"] = service.generation;
+    }
+    const auto pool = service.meta.annotations.find(ipam::kAllocatedFromAnnotation);
+    if (pool != service.meta.annotations.end()) {
+        meta["annotations"][pool->first] = pool->second;
+    }
+    json& status = object["status"];
+    for (const kube::LoadBalancerIngress& ingress : service.ingress) {
+        status["loadBalancer"]["ingress"].push_back(kube::encode_ingress(ingress));
+    }
+    for (const kube::ServiceCondition& condition : service.conditions) {
+        status["conditions"].push_back(kube::encode_condition(condition));
+    }
+    return object;
+}
+
 }  // namespace
 
 std::optional<json> status_patch(
@@ -149,8 +171,18 @@ std::optional<json> status_patch(
     return patch;
 }
 
+std::optional<json> status_patch(
+    const kube::Service& service, const controller_plan::Standing& standing, WallTime now
+) {
+    return status_patch(as_json(service), standing, now);
+}
+
 std::string uid_of(const json& object) {
     return text_of(member(member(object, "metadata"), "uid"));
+}
+
+std::string version_of(const json& object) {
+    return text_of(member(member(object, "metadata"), "resourceVersion"));
 }
 
 json pool_status_patch(const ipam::PoolCount& count) {

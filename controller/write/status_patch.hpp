@@ -21,8 +21,14 @@ namespace steelyard::controller {
     const nlohmann::json& object, const controller_plan::Standing& standing, WallTime now
 );
 
-// metadata.uid; "" when there is none.
+// The same from the decoded object.
+[[nodiscard]] std::optional<nlohmann::json> status_patch(
+    const kube::Service& service, const controller_plan::Standing& standing, WallTime now
+);
+
+// metadata.uid and metadata.resourceVersion; "" when there is none.
 [[nodiscard]] std::string uid_of(const nlohmann::json& object);
+[[nodiscard]] std::string version_of(const nlohmann::json& object);
 
 // For the status subresource of an IPAddressPool.
 [[nodiscard]] nlohmann::json pool_status_patch(const ipam::PoolCount& count);
