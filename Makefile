@@ -36,11 +36,10 @@ lint: setup ## the checks on the source alone
 scenarios: build ## lab scenarios alone (NAME="failover local" picks some)
 	@e2e/scenarios/run $(NAME)
 
-conformance: setup ## interoperability with foreign peers, where they can be had
+conformance: build ## foreign peers and a real Kubernetes, where they can be had (NAME="demo sharing")
 	@scripts/setup.sh --peers || echo "conformance: serf cannot be installed here: skipped"
-	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release -j $(JOBS) --target gossip_node bgp_node
-	@e2e/peers/run
+	@e2e/peers/run; peers=$$?; e2e/kubernetes/conformance $(NAME) && exit $$peers
 
 fuzz: ## run every fuzz target for ten seconds (needs clang)
 	@scripts/setup.sh --build --fuzz

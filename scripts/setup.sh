@@ -46,8 +46,8 @@ peers=${peers:-}
 build="g++ cmake ninja-build ccache $boost libssl-dev libyaml-cpp-dev nlohmann-json3-dev
  libspdlog-dev libcli11-dev prometheus-cpp-dev
  libgtest-dev libgmock-dev"
-lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping ndisc6 iputils-ping curl procps python3 tcpdump util-linux
- bird2 frr gobgpd"
+lab="user-mode-linux kmod iproute2 ipset ipvsadm iptables arping ndisc6 iputils-ping curl openssl procps python3 tcpdump
+ util-linux bird2 frr gobgpd"
 
 wanted=
 [ $# -gt 0 ] || set -- --build --lab --lint

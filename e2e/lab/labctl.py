@@ -74,8 +74,8 @@ def _check_programs(build, cluster):
 
 
 def up(state, topology_file, memory=None, limit=1800, cluster=True, on_line=None, api=None):
-    """Boots the lab and waits until it is ready; raises LabError otherwise, and then leaves nothing behind. `api` is one
-    of APIS, by default chosen_api()."""
+    """Boots the lab and waits until it is ready; raises LabError otherwise, and then leaves nothing behind. `api` is
+    one of APIS, by default chosen_api()."""
     uml.require_tools(uml.KERNEL, "modprobe", "ip", "tc", "kubectl" if cluster else "ip")
     build = build_tree()
     api = api or chosen_api()
