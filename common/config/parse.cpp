@@ -1,24 +1,11 @@
 #include "common/config/parse.hpp"
 
-#include <algorithm>
-
 namespace steelyard::config {
 
-bool share_a_node(
-    const std::optional<Scope>& scope,
-    const std::vector<kube::LabelSelector>& a,
-    const std::vector<kube::LabelSelector>& b
-) {
-    return scope || a.empty() || b.empty() ||
-           std::any_of(a.begin(), a.end(), [&](const kube::LabelSelector& selector) {
-               return std::find(b.begin(), b.end(), selector) != b.end();
-           });
-}
-
-ParseResult parse(const Objects& objects) {
-    ParseResult result;
-    std::vector<Problem>& problems = result.problems;
-    Config config;
+Parsed parse_all(const Objects& objects) {
+    Parsed parsed;
+    Config& config = parsed.config;
+    std::vector<Problem>& problems = parsed.problems;
     config.pools = parse_pools(objects.pools, problems);
     config.policies =
         parse_allocation_policies(objects.allocation_policies, config.pools, problems);
@@ -26,13 +13,22 @@ ParseResult parse(const Objects& objects) {
         parse_l2_advertisements(objects.l2_advertisements, config.pools, problems);
     config.bfd_profiles = parse_bfd_profiles(objects.bfd_profiles, problems);
     config.bgp_peers = parse_bgp_peers(objects, config.bfd_profiles, problems);
-    const Aliases aliases = parse_aliases(objects.communities, problems);
-    config.bgp_advertisements = parse_bgp_advertisements(objects, config.pools, aliases, problems);
+    parsed.aliases = parse_aliases(objects.communities, problems);
+    config.bgp_advertisements =
+        parse_bgp_advertisements(objects, config.pools, parsed.aliases, problems);
     config.pools_advertised_elsewhere = pools_advertised_elsewhere(objects, config.pools);
-    if (problems.empty()) {
-        result.config = std::make_shared<const Config>(std::move(config));
+    return parsed;
+}
+
+ParseResult parse(const Objects& objects) {
+    Parsed parsed = parse_all(objects);
+    ParseResult result;
+    result.problems = std::move(parsed.problems);
+    if (result.problems.empty()) {
+        result.config = std::make_shared<const Config>(std::move(parsed.config));
     } else {
-        result.partial = without_wrong(std::move(config), objects, aliases, problems);
+        result.partial =
+            without_wrong(std::move(parsed.config), objects, parsed.aliases, result.problems);
     }
     return result;
 }

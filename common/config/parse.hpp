@@ -62,6 +62,17 @@ using Aliases = std::map<std::string, std::optional<Communities>>;
     const std::vector<Problem>& problems
 );
 
+// Everything, as far as it can be understood: wrong objects are in `config` too.
+struct Parsed {
+    Config config;
+    Aliases aliases;
+    std::vector<Problem> problems;
+};
+[[nodiscard]] Parsed parse_all(const Objects& objects);
+
+// The warnings of validate(); told for right and wrong objects alike.
+[[nodiscard]] std::vector<Problem> warn(const Objects& objects, const Config& config);
+
 // The objects sorted by name; a name given twice is a problem.
 template <class T>
 [[nodiscard]] std::vector<const T*> by_name(
@@ -100,7 +111,8 @@ template <class T>
 }
 
 // Whether two objects surely meet on some node. Both passed in_scope(): with a scope they do;
-// without one the nodes are not known, so only a common selector proves it.
+// without one the nodes are not known, so it takes a selector that selects nothing but what one of
+// the other selects, or two that list a value of one label in common.
 [[nodiscard]] bool share_a_node(
     const std::optional<Scope>& scope,
     const std::vector<kube::LabelSelector>& a,
