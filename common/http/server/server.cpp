@@ -84,6 +84,18 @@ public:
         co_return co_await wire_.write_all(chunk, timeout_);
     }
 
+    awaitable<Result<>> write_raw(std::string bytes) override {
+        co_return co_await wire_.write_all(bytes, timeout_);
+    }
+
+    void cut(bool reset) override {
+        if (reset) {
+            wire_.reset();
+        } else {
+            wire_.close();
+        }
+    }
+
 private:
     Wire& wire_;
     Duration timeout_;

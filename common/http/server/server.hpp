@@ -44,6 +44,10 @@ public:
     virtual ~ChunkWriter() = default;
     // Sends one chunk; an empty one sends nothing. Unavailable or Timeout when the client is gone.
     virtual awaitable<Result<>> write(std::string chunk) = 0;
+    // For tests that inject faults: bytes that are no chunk, and an end without the last chunk, by
+    // a reset (RST) or an ordinary close. Nothing more can be written after that.
+    virtual awaitable<Result<>> write_raw(std::string bytes) = 0;
+    virtual void cut(bool reset) = 0;
 };
 
 // Ends the response by returning, or is cancelled when the client leaves or the server stops.

@@ -62,6 +62,14 @@ public:
         beast::get_lowest_layer(stream_).socket().close(ignored);
     }
 
+    void reset() override {
+        boost::system::error_code ignored;
+        beast::get_lowest_layer(stream_).socket().set_option(
+            asio::socket_base::linger(true, 0), ignored
+        );
+        close();
+    }
+
 protected:
     Stream stream_;
 };

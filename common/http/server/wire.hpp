@@ -27,6 +27,8 @@ public:
     virtual awaitable<void> shutdown(Duration timeout) = 0;
     // Ends whatever waits, at once.
     virtual void close() = 0;
+    // The same by a TCP reset instead of a FIN.
+    virtual void reset() = 0;
 };
 
 std::unique_ptr<Wire> make_plain_wire(asio::ip::tcp::socket socket);

@@ -11,8 +11,8 @@ Json in_version(const Kind& kind, const std::string& version, const Json& object
 
 namespace {
 
-std::string error_line(const Json& status) {
-    return dump(Json{{"type", "ERROR"}, {"object", status}}) + "\n";
+std::string event_line(const char* type, const Json& object) {
+    return "{\"type\":\"" + std::string(type) + "\",\"object\":" + dump(object) + "}\n";
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ std::string Watch::line(const char* type, const Kind& kind, const Json& object, 
             *request_.table
         );
     }
-    return "{\"type\":\"" + std::string(type) + "\",\"object\":" + dump(shown) + "}\n";
+    return event_line(type, shown);
 }
 
 std::string Watch::mark(const Kind& kind, std::uint64_t version, bool initial_end) const {
@@ -44,7 +44,7 @@ std::string Watch::mark(const Kind& kind, std::uint64_t version, bool initial_en
             table(table_columns(kind, request_.version), Json::array(), metadata, *request_.table);
     }
     object["metadata"] = std::move(metadata);
-    return dump(Json{{"type", "BOOKMARK"}, {"object", std::move(object)}}) + "\n";
+    return event_line("BOOKMARK", object);
 }
 
 std::string Watch::next(const Store& store, const Registry& registry, WallTime now) {
@@ -56,7 +56,7 @@ std::string Watch::next(const Store& store, const Registry& registry, WallTime n
     }
     if (!request_.refusal.is_null()) {
         over_ = true;
-        return error_line(request_.refusal);
+        return event_line("ERROR", request_.refusal);
     }
     if (!started_) {
         started_ = true;
@@ -86,7 +86,7 @@ void Watch::changes(const Store& store, const Kind& kind, WallTime now, std::str
             "too old resource version: " + std::to_string(request_.after) + " (" +
             std::to_string(store.version()) + ")"
         );
-        out += error_line(to_status(old));
+        out += event_line("ERROR", to_status(old));
         over_ = true;
         return;
     }

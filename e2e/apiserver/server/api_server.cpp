@@ -2,6 +2,7 @@
 
 #include "common/rt/sleep.hpp"
 #include "e2e/apiserver/protobuf/protobuf.hpp"
+#include "e2e/apiserver/server/shaped_writer.hpp"
 #include "e2e/apiserver/server/yaml.hpp"
 
 #include <algorithm>
@@ -12,10 +13,6 @@ namespace {
 
 using http_server::Request;
 using http_server::Response;
-
-WallTime wall_clock() {
-    return std::chrono::system_clock::now();
-}
 
 std::string bearer_token(const Request& request) {
     const std::string_view value = request.header("Authorization");
@@ -31,13 +28,43 @@ Response failure_response(const Failure& failure) {
     return response;
 }
 
+// What a rule changes in an answer that is otherwise ready.
+void spoil(Response& response, const FaultRule& rule) {
+    if (rule.body) {
+        response.body = *rule.body;
+    }
+    if (!rule.content_type.empty()) {
+        response.content_type = rule.content_type;
+    }
+    if (!response.producer && rule.shapes_body()) {
+        response.producer = [rule, body = response.body](http_server::ChunkWriter& out) {
+            return write_shaped(rule, body, out);
+        };
+    }
+}
+
 Response fault_response(const FaultRule& rule) {
     Response response = http_server::json_response(rule.status, dump(fault_status(rule)));
     if (rule.retry_after > 0) {
         response.headers.emplace_back("Retry-After", std::to_string(rule.retry_after));
     }
+    spoil(response, rule);
     return response;
 }
+
+class InFlight {
+public:
+    InFlight(RequestCounts& counts, RequestKey key) : counts_(counts), key_(std::move(key)) {
+        counts_.began(key_);
+    }
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+    ~InFlight() { counts_.ended(key_); }
+
+private:
+    RequestCounts& counts_;
+    RequestKey key_;
+};
 
 bool open_to_everyone(const std::string& path) {
     return path == "/healthz" || path == "/readyz" || path == "/livez" || path == "/version";
@@ -148,7 +175,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::listen(
     own->http_ = std::move(*http);
     ApiOptions api = chosen.api;
     api.advertise_port = own->http_->port();
-    own->api_ = std::make_unique<Api>(std::move(api), Rng(chosen.seed), wall_clock());
+    own->api_ = std::make_unique<Api>(std::move(api), Rng(chosen.seed), own->now());
     return server;
 }
 
@@ -176,18 +203,18 @@ std::string ApiServer::kubeconfig() const {
 }
 
 Object ApiServer::put(const std::string& resource, Json object) {
-    Object stored = api_->put(resource, std::move(object), wall_clock());
+    Object stored = api_->put(resource, std::move(object), now());
     wake_watches();
     return stored;
 }
 
 std::string ApiServer::mint_token(const std::string& ns, const std::string& account) {
-    return api_->mint_token(ns, account, wall_clock() + std::chrono::hours(24));
+    return api_->mint_token(ns, account, now() + std::chrono::hours(24));
 }
 
 ApiReply ApiServer::call(ApiRequest request) {
     const std::uint64_t before = api_->store().version();
-    ApiReply reply = api_->handle(request, wall_clock());
+    ApiReply reply = api_->handle(request, now());
     if (api_->store().version() != before) {
         wake_watches();
     }
@@ -195,7 +222,7 @@ ApiReply ApiServer::call(ApiRequest request) {
 }
 
 std::optional<User> ApiServer::user_of(const Request& request) const {
-    auto user = api_->authenticate(bearer_token(request), wall_clock());
+    auto user = api_->authenticate(bearer_token(request), now());
     if (!user && open_to_everyone(request.path)) {
         User anonymous;
         anonymous.name = "system:anonymous";
@@ -214,76 +241,55 @@ awaitable<Response> ApiServer::answer(Request request) {
     if (request.path == "/faults") {
         co_return serve_faults(request);
     }
-    if (const auto route = parse_route(request.path); route && faults_.size() > 0) {
-        const auto fault =
-            faults_.take(verb_of(request.method, *route, request.query), route->plural);
-        if (fault && fault->delay.count() > 0) {
-            co_await rt::sleep_for(fault->delay);
-        }
-        if (fault && fault->drop_connection) {
-            Response dropped;
-            dropped.drop_connection = true;
-            co_return dropped;
-        }
-        if (fault && fault->status != 0) {
-            co_return fault_response(*fault);
-        }
+    const auto route = parse_route(request.path);
+    RequestKey key;
+    key.path = request.path;
+    if (route) {
+        key.verb = verb_of(request.method, *route, request.query);
+        key.resource = route->plural;
+        key.subresource = route->subresource;
+    }
+    const InFlight counted(counts_, key);
+    if (options_.latency.count() > 0) {
+        co_await rt::sleep_for(options_.latency);
+    }
+    co_return co_await serve(std::move(request), std::move(*user), std::move(key));
+}
+
+awaitable<Response> ApiServer::serve(Request request, User user, RequestKey key) {
+    const FaultRule fault = faults_.take(key).value_or(FaultRule());
+    if (fault.delay.count() > 0) {
+        co_await rt::sleep_for(fault.delay);
+    }
+    if (fault.drop_connection) {
+        Response dropped;
+        dropped.drop_connection = true;
+        co_return dropped;
+    }
+    if (fault.status != 0 && !fault.error_after) {
+        co_return fault_response(fault);
     }
     auto readable = to_json_body(request);
     if (!readable) {
         co_return failure_response(readable.error());
     }
-    co_return to_response(call(to_api(std::move(request), std::move(*user))));
+    co_return to_response(call(to_api(std::move(request), std::move(user))), fault);
 }
 
-Response ApiServer::to_response(ApiReply reply) {
+Response ApiServer::to_response(ApiReply reply, const FaultRule& fault) {
     Response response;
     response.status = reply.status;
     response.content_type = std::move(reply.content_type);
     response.headers = std::move(reply.headers);
     response.body = std::move(reply.body);
-    if (reply.watch) {
-        response.producer = [this, watch = std::move(*reply.watch)](http_server::ChunkWriter& out) {
-            return stream(watch, out);
-        };
+    if (reply.watch && !fault.body) {
+        response.producer =
+            [this, fault, watch = std::move(*reply.watch)](http_server::ChunkWriter& out) {
+                return stream(watch, fault, out);
+            };
     }
+    spoil(response, fault);
     return response;
-}
-
-awaitable<void> ApiServer::stream(WatchRequest request, http_server::ChunkWriter& out) {
-    Watcher watcher{asio::steady_timer(executor_), false};
-    struct Registration {
-        std::list<Watcher*>& list;
-        std::list<Watcher*>::iterator place;
-        ~Registration() { list.erase(place); }
-    };
-    const Registration registered{watchers_, watchers_.insert(watchers_.end(), &watcher)};
-    const Duration span = request.timeout.count() > 0 ? request.timeout : options_.watch_timeout;
-    const Instant end = std::chrono::steady_clock::now() + span;
-    Instant bookmark_due = std::chrono::steady_clock::now() + options_.bookmark_interval;
-    Watch watch(std::move(request));
-    while (!watcher.dropped) {
-        std::string lines = watch.next(api_->store(), api_->registry(), wall_clock());
-        const Instant now = std::chrono::steady_clock::now();
-        if (lines.empty() && now >= bookmark_due) {
-            bookmark_due = now + options_.bookmark_interval;
-            lines = watch.bookmark(api_->store(), api_->registry());
-        }
-        if (!lines.empty()) {
-            auto written = co_await out.write(std::move(lines));
-            if (!written) {
-                break;
-            }
-            if (!watch.over()) {
-                continue;
-            }
-        }
-        if (watch.over() || now >= end) {
-            break;
-        }
-        watcher.timer.expires_at(std::min(end, bookmark_due));
-        co_await watcher.timer.async_wait(kAwait);
-    }
 }
 
 void ApiServer::wake_watches() {
@@ -299,6 +305,17 @@ void ApiServer::drop_watches() {
     wake_watches();
 }
 
+void ApiServer::send_bookmarks() {
+    for (Watcher* watcher : watchers_) {
+        watcher->bookmark = true;
+    }
+    wake_watches();
+}
+
+WallTime ApiServer::now() const {
+    return std::chrono::system_clock::now() + clock_offset_;
+}
+
 void ApiServer::forget_history() {
     api_->forget_history();
 }
@@ -306,35 +323,6 @@ void ApiServer::forget_history() {
 void ApiServer::restart() {
     drop_watches();
     forget_history();
-}
-
-Response ApiServer::serve_faults(const Request& request) {
-    if (request.method != "POST") {
-        Json state{{"rules", faults_.size()}, {"watches", watchers_.size()}};
-        return http_server::json_response(200, dump(state));
-    }
-    const Json body = parse_json(request.body);
-    const std::string action = text_at(body, "action");
-    if (action == "drop-watches") {
-        drop_watches();
-    } else if (action == "forget-history") {
-        forget_history();
-    } else if (action == "restart") {
-        restart();
-    } else if (action == "clear") {
-        faults_.clear();
-    } else if (action.empty()) {
-        auto rule = parse_fault(body);
-        if (!rule) {
-            return failure_response(bad_request(rule.error().context));
-        }
-        faults_.add(std::move(*rule));
-    } else {
-        return failure_response(bad_request(
-            "action \"" + action + "\": want drop-watches, forget-history, restart or clear"
-        ));
-    }
-    return http_server::json_response(200, "{}");
 }
 
 }  // namespace steelyard::apiserver

@@ -2,8 +2,10 @@
 
 #include "common/http/server/server.hpp"
 #include "e2e/apiserver/api/api.hpp"
+#include "e2e/apiserver/faults/counts.hpp"
+#include "e2e/apiserver/faults/faults.hpp"
+#include "e2e/apiserver/faults/shaper.hpp"
 #include "e2e/apiserver/server/certificates.hpp"
-#include "e2e/apiserver/server/faults.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -26,6 +28,7 @@ struct ApiServerOptions {
     std::vector<std::string> extra_names;  // for the certificate, beside the usual ones
     std::chrono::seconds bookmark_interval{10};
     std::chrono::seconds watch_timeout{3600};  // when the client names none
+    Duration latency{0};                       // of every request, before it is served
     std::uint64_t seed = 1;                    // of uids, generated names and tokens
 };
 
@@ -52,7 +55,16 @@ public:
     ApiReply call(ApiRequest request);
 
     [[nodiscard]] Faults& faults() { return faults_; }
+    [[nodiscard]] RequestCounts& counts() { return counts_; }
+    void set_latency(Duration latency) { options_.latency = latency; }
+    // As if this machine's clock were wrong by that much.
+    void set_clock_offset(std::chrono::seconds offset) { clock_offset_ = offset; }
     void drop_watches();
+    // A bookmark now, on every watch that takes them.
+    void send_bookmarks();
+    // See Api::freeze_cache.
+    void freeze_cache() { api_->freeze_cache(); }
+    void thaw_cache() { api_->thaw_cache(); }
     // The next watch or list continuation from before gets 410.
     void forget_history();
     // As a new process with the old data: watches end, history is gone.
@@ -63,13 +75,20 @@ private:
     struct Watcher {
         asio::steady_timer timer;
         bool dropped = false;
+        bool bookmark = false;  // wanted at once
     };
 
     ApiServer(const asio::any_io_executor& executor, ApiServerOptions options);
     awaitable<http_server::Response> answer(http_server::Request request);
-    awaitable<void> stream(WatchRequest request, http_server::ChunkWriter& out);
-    http_server::Response to_response(ApiReply reply);
+    awaitable<http_server::Response> serve(http_server::Request request, User user, RequestKey key);
+    awaitable<void> stream(WatchRequest request, FaultRule fault, http_server::ChunkWriter& out);
+    awaitable<void> write_events(
+        WatchRequest request, EventFaults& faults, http_server::ChunkWriter& out
+    );
+    http_server::Response to_response(ApiReply reply, const FaultRule& fault);
     http_server::Response serve_faults(const http_server::Request& request);
+    Result<> control(const std::string& action, const Json& body);
+    [[nodiscard]] WallTime now() const;
     std::optional<User> user_of(const http_server::Request& request) const;
     void wake_watches();
 
@@ -78,6 +97,8 @@ private:
     std::unique_ptr<Api> api_;
     KeyPair authority_;
     Faults faults_;
+    RequestCounts counts_;
+    std::chrono::seconds clock_offset_{0};
     std::list<Watcher*> watchers_;
     std::unique_ptr<http_server::Server> http_;
 };

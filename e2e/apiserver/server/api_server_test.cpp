@@ -1,58 +1,10 @@
-#include "e2e/apiserver/server/api_server.hpp"
-
-#include "common/rt/task_group.hpp"
+#include "e2e/apiserver/server/server_fixture.hpp"
 #include "e2e/apiserver/server/yaml.hpp"
-
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
-#include <gtest/gtest.h>
 
 namespace steelyard::apiserver {
 namespace {
 
-using asio::ip::tcp;
-
-// A server on loopback and one scripted client, run to the end on one io_context.
-class ApiServerTest : public testing::Test {
-protected:
-    void serve(std::function<awaitable<void>(tcp::socket&)> script) {
-        tasks_.spawn("server", server_->run());
-        tasks_.spawn("client", client(std::move(script)));
-        io_.run_for(std::chrono::seconds(10));
-        ASSERT_EQ(tasks_.size(), 0U) << "the script did not end";
-    }
-
-    // Sends one request and returns what comes back up to a mark.
-    static awaitable<std::string> ask(tcp::socket& socket, std::string text, std::string until) {
-        co_await asio::async_write(socket, asio::buffer(text), kAwait);
-        std::string answer;
-        co_await asio::async_read_until(socket, asio::dynamic_buffer(answer), until, kAwait);
-        co_return answer;
-    }
-    static std::string get(const std::string& target) {
-        return "GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n";
-    }
-
-    asio::io_context io_{1};
-    std::unique_ptr<ApiServer> server_ =
-        ApiServer::listen(io_.get_executor(), ApiServerOptions()).value();
-
-private:
-    awaitable<void> client(std::function<awaitable<void>(tcp::socket&)> script) {
-        tcp::socket socket(io_);
-        const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), server_->port());
-        co_await socket.async_connect(endpoint, kAwait);
-        co_await script(socket);
-        server_->stop();
-    }
-
-    rt::TaskGroup tasks_{io_.get_executor(), [](const std::string&, const std::exception_ptr& e) {
-                             EXPECT_FALSE(e) << rt::describe(e);
-                         }};
-};
+class ApiServerTest : public ServerFixture {};
 
 Json config_map(const char* name) {
     return Json{{"metadata", {{"name", name}, {"namespace", "default"}}}};
@@ -103,11 +55,6 @@ TEST_F(ApiServerTest, AnInjectedFaultAnswersAsManyRequestsAsItWasGiven) {
     EXPECT_TRUE(refused.starts_with("HTTP/1.1 429")) << refused;
     EXPECT_NE(refused.find("Retry-After: 7\r\n"), std::string::npos);
     EXPECT_TRUE(served.starts_with("HTTP/1.1 200")) << served;
-}
-
-TEST(FaultTest, ARuleHasToDoSomething) {
-    EXPECT_FALSE(parse_fault(parse_json(R"({"verb":"get"})")));
-    EXPECT_TRUE(parse_fault(parse_json(R"({"status":500,"count":2})")));
 }
 
 TEST(YamlTest, ScalarsBecomeWhatTheyLookLike) {
