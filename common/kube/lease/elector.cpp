@@ -162,9 +162,9 @@ void Elector::observe_as_leader(
 }
 
 void Elector::observe_as_other(const std::optional<Lease>& lease, Instant now) {
-    const bool changed = !seen_ || lease.has_value() != known_.has_value() ||
+    const bool first = !std::exchange(seen_, true);
+    const bool changed = first || lease.has_value() != known_.has_value() ||
                          (lease && !same_record(*lease, *known_));
-    seen_ = true;
     known_ = lease;
     ours_ = lease && recognise(*lease);
     if (!changed) {
@@ -172,16 +172,17 @@ void Elector::observe_as_other(const std::optional<Lease>& lease, Instant now) {
     }
     conflicts_ = 0;
     next_write_ = now;
-    if (!lease) {
-        return;  // whoever held it does not know yet
-    }
-    if (ours_ || is_released(*lease)) {
+    if (lease && (ours_ || is_released(*lease))) {
         bound_until_.reset();
         return;
     }
+    if (!lease && first) {
+        return;
+    }
     confirmed_.reset();  // should it come back, from a backup, it would not be ours
+    // A shorter duration may be an editor's; the one who led before him goes by ours.
     const Duration promised =
-        lease->duration > seconds(0) ? Duration(lease->duration) : timings_.lease_duration;
+        std::max<Duration>(timings_.lease_duration, lease ? lease->duration : seconds(0));
     bound_until_ = std::max(bound_until_.value_or(Instant::min()), now + promised);
 }
 
@@ -329,17 +330,19 @@ void Elector::write_claim(Pending as, const Clocks& now, ElectionActions& out) {
     lease.holder = identity_;
     lease.duration = std::chrono::ceil<seconds>(timings_.lease_duration);
 
+    pending_ = as;
+    sent_ = now.instant;
+    if (!known_) {
+        // Nothing fences a creation: one that arrives late may come after another leader's time,
+        // so that it is not recognised without its answer.
+        out.push_back(CreateLease{std::move(lease), give_up(now.instant)});
+        return;
+    }
     if (attempts_.size() == kMaxAttempts) {
         attempts_.erase(attempts_.begin());
     }
     attempts_.push_back({lease.acquire, lease.renew, now.instant, lease.meta.resource_version});
-    pending_ = as;
-    sent_ = now.instant;
-    if (known_) {
-        out.push_back(UpdateLease{std::move(lease), give_up(now.instant)});
-    } else {
-        out.push_back(CreateLease{std::move(lease), give_up(now.instant)});
-    }
+    out.push_back(UpdateLease{std::move(lease), give_up(now.instant)});
 }
 
 void Elector::write_release(const Clocks& now, ElectionActions& out) {

@@ -90,12 +90,12 @@ private:
     enum class Role { Standby, Leading, Releasing, Gone };
     enum class Pending { None, Read, Acquire, Renew, Release };
     enum class Source { Watch, Read };
-    // A write of ours, to be recognised in the Lease when its answer was lost.
+    // A renewal of ours, to be recognised in the Lease when its answer was lost.
     struct Attempt {
         std::optional<WallTime> acquire;
         std::optional<WallTime> renew;
         Instant sent;
-        std::string base;  // the version it was conditional on, "" for a creation
+        std::string base;  // the version it was conditional on
     };
 
     void observe(
@@ -137,8 +137,8 @@ private:
     bool seen_ = false;           // we looked at least once
     std::optional<Lease> known_;  // as last seen; none: there is no Lease
     bool ours_ = false;           // known_ was written by this object
-    // Somebody else may lead until then, since the record was last seen to change a lease duration
-    // before. Deleting the Lease does not end that.
+    // Somebody else may lead until then: the record was seen to change a lease duration before, or
+    // was deleted then, of which its leader may not know.
     std::optional<Instant> bound_until_;
     std::optional<Attempt> confirmed_;  // the newest write of ours known to have happened
     std::vector<Attempt> attempts_;     // those that may have happened, or still may
