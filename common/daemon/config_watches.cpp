@@ -27,7 +27,7 @@ template <class T>
 std::optional<kube::ObjectReference> reference(
     const std::unique_ptr<kube::Informer<T>>& informer, const kube::ObjectKey& key
 ) {
-    const auto object = informer->store().find(key);
+    const auto object = informer ? informer->store().find(key) : nullptr;
     return object ? std::optional(kube::reference_to(*object)) : std::nullopt;
 }
 
@@ -43,7 +43,7 @@ ConfigWatches::ConfigWatches(
     kube::KubeApi& api,
     const log::Logger& log,
     const std::string& ns,
-    Secrets secrets,
+    For whom,
     std::uint64_t seed,
     Callbacks callbacks
 )
@@ -57,7 +57,9 @@ ConfigWatches::ConfigWatches(
     all(std::type_identity<kube::BgpAdvertisement>());
     all(std::type_identity<kube::Community>());
     all(std::type_identity<kube::BfdProfile>());
-    if (secrets == Secrets::Watch) {
+    if (whom == For::Controller) {
+        all(std::type_identity<kube::AllocationPolicy>());
+    } else {
         const std::string type = "type=" + std::string(kube::kBasicAuth);
         add<kube::Secret>(api, Collection(Resource<kube::Secret>::kType, ns, "", type), seed);
     }
@@ -147,6 +149,9 @@ config::Objects ConfigWatches::objects() const {
     objects.bfd_profiles = copies(watch<kube::BfdProfile>());
     if (const auto& secrets = watch<kube::Secret>(); secrets && secrets->synced()) {
         objects.secrets = copies(secrets);
+    }
+    if (const auto& policies = watch<kube::AllocationPolicy>()) {
+        objects.allocation_policies = copies(policies);
     }
     return objects;
 }

@@ -31,14 +31,16 @@ public:
         std::function<void(const kube::Change<kube::IpAddressPool>&)> on_pool;
         std::function<void(const kube::ObjectReference&, const Error&)> on_unreadable;
     };
-    enum class Secrets { Watch, LeaveAlone };  // those with the passwords of BGPPeers
+    // A speaker needs the Secrets with the passwords of BGPPeers, the controller the policies for
+    // its pools.
+    enum class For { Speaker, Controller };
 
     // `api` and `log` outlive it.
     ConfigWatches(
         kube::KubeApi& api,
         const log::Logger& log,
         const std::string& ns,
-        Secrets secrets,
+        For whom,
         std::uint64_t seed,
         Callbacks callbacks
     );
@@ -86,7 +88,8 @@ private:
         Watch<kube::BgpAdvertisement>,
         Watch<kube::Community>,
         Watch<kube::BfdProfile>,
-        Watch<kube::Secret>>
+        Watch<kube::Secret>,
+        Watch<kube::AllocationPolicy>>
         watches_;
 };
 

@@ -10,6 +10,14 @@ using http_server::Request;
 using http_server::Response;
 using http_server::text_response;
 
+std::string list_of(const Pages& pages) {
+    std::string text = "there are /healthz, /readyz, /metrics";
+    for (const auto& [path, page] : pages.more) {
+        text += ", " + path;
+    }
+    return text + "\n";
+}
+
 awaitable<Response> answer(
     Request request, std::shared_ptr<const Pages> pages, metrics::Registry& registry
 ) {
@@ -31,7 +39,11 @@ awaitable<Response> answer(
         response.content_type = metrics::kContentType;
         co_return response;
     }
-    co_return text_response(404, "there are /healthz, /readyz and /metrics\n");
+    const auto page = pages->more.find(request.path);
+    if (page != pages->more.end()) {
+        co_return page->second(request);
+    }
+    co_return text_response(404, list_of(*pages));
 }
 
 }  // namespace

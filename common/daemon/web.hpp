@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
-// What a daemon answers over HTTP: /healthz (the loop turns), /readyz and /metrics.
+// What a daemon answers over HTTP: /healthz (the loop turns), /readyz, /metrics, and what else it
+// has to tell.
 namespace steelyard::daemon {
 
 struct Pages {
@@ -16,6 +18,8 @@ struct Pages {
     std::function<std::string()> not_ready;
     // Brings gauges up to date before they are rendered; may be empty.
     std::function<awaitable<void>()> refresh_metrics;
+    // Pages of the daemon's own, by path ("/explain").
+    std::map<std::string, std::function<http_server::Response(const http_server::Request&)>> more;
 };
 
 // `registry` and what the pages refer to outlive the handler.

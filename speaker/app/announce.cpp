@@ -57,6 +57,7 @@ bool Speaker::load_config() {
     const std::vector<config::Problem> before = config_.problems();
     const bool had_one = config_.loaded();
     const bool changed = config_.update(config::parse(objects));
+    configuration_state_.wake();
     if (config_.loaded() != had_one) {
         tell_.notify();  // this node may be elected now
     }
@@ -141,6 +142,21 @@ bool Speaker::answers_ping() const {
     return false;
 }
 
+config::StateOf Speaker::state_of() const {
+    return {options_.ns, options_.node_name, status_scope_.pod};
+}
+
+std::optional<daemon::ConfigurationStateWriter::Known> Speaker::known_state() const {
+    if (parsed_version_ == 0) {
+        return std::nullopt;
+    }
+    config::StateInput input;
+    input.problems = config_.problems();
+    input.unreadable = watches_.config().unreadable();
+    input.known = true;
+    return daemon::ConfigurationStateWriter::Known{state_of(), std::move(input)};
+}
+
 void Speaker::tell_statuses() {
     std::optional<kube::PodOwner> owner;
     const auto pod = watches_.pods().find(kube::ObjectKey{options_.ns, options_.pod_name});
@@ -152,6 +168,7 @@ void Speaker::tell_statuses() {
     bgp_.set_owner(owner);
     status_scope_.pod = std::move(owner);
     l2_statuses_.wake();
+    configuration_state_.wake();
 }
 
 L2StatusWriter::Changes Speaker::l2_statuses(const speaker_plan::ObservedL2Statuses& observed

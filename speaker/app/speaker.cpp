@@ -79,6 +79,15 @@ Speaker::Speaker(
           [this](const auto& observed) { return l2_statuses(observed); },
           seed + 16
       ),
+      configuration_state_(
+          executor,
+          api,
+          log_,
+          config::state_key(state_of()),
+          [this] { return known_state(); },
+          [] { return std::chrono::system_clock::now(); },
+          seed + 20
+      ),
       announcements_(std::make_shared<const speaker_plan::Announcements>()),
       tasks_(executor, [this](const std::string& name, const std::exception_ptr& error) {
           on_task_end(name, error);
@@ -169,6 +178,7 @@ void Speaker::spawn_tasks() {
     );
     watches_.spawn(tasks_);
     l2_statuses_.spawn(tasks_);
+    configuration_state_.spawn(tasks_);
     bgp_.spawn(tasks_);
 }
 

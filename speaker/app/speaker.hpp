@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/config/config.hpp"
+#include "common/daemon/configuration_state.hpp"
 #include "common/kube/client/api.hpp"
 #include "common/kube/client/event_recorder.hpp"
 #include "common/log/log.hpp"
@@ -85,6 +86,8 @@ private:
     [[nodiscard]] L2StatusWriter::Changes l2_statuses(
         const speaker_plan::ObservedL2Statuses& observed
     ) const;
+    [[nodiscard]] config::StateOf state_of() const;
+    [[nodiscard]] std::optional<daemon::ConfigurationStateWriter::Known> known_state() const;
     void record(const speaker_plan::Event& event);
     void tell_meta();
     void follow_peers();
@@ -129,6 +132,7 @@ private:
     Watches watches_;
     speaker_plan::StatusScope status_scope_;
     L2StatusWriter l2_statuses_;
+    daemon::ConfigurationStateWriter configuration_state_;
 
     config::LastGood config_;
     std::uint64_t parsed_version_ = 0;  // of the objects it was made from

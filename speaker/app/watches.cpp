@@ -76,7 +76,7 @@ Watches::Watches(
           api,
           log,
           ns,
-          daemon::ConfigWatches::Secrets::Watch,
+          daemon::ConfigWatches::For::Speaker,
           seed + 4,
           {.on_any = [this] { callbacks_.on_any(); },
            .on_change = {},

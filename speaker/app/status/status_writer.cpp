@@ -61,23 +61,30 @@ StatusWriter<Status>::StatusWriter(
       observed_(
           api,
           kube::Collection(kType<Status>, std::move(ns), std::move(label_selector)),
-          {[this](const kube::Change<Status>&) { wake_.notify(); },
-           [this] { wake_.notify(); },
-           [this](const Error* error) {
-               // Without the kind there is nothing to write; the rest works as ever.
-               const std::string failure = error == nullptr ? "" : to_string(*error);
-               if (!failure.empty() && failure != watch_failure_) {
-                   log_.warn(
-                       "objects are not written", {{"kind", kind<Status>()}, {"error", failure}}
-                   );
-               }
-               watch_failure_ = failure;
-           },
-           [](const kube::ObjectKey&, const Error&) {
-               // Somebody else's: ours decode.
-           }},
+          callbacks(),
           seed
       ) {}
+
+// Objects that do not decode are somebody else's: ours do.
+template <class Status>
+typename kube::Informer<Status>::Callbacks StatusWriter<Status>::callbacks() {
+    typename kube::Informer<Status>::Callbacks made;
+    made.on_change = [this](const kube::Change<Status>&) {
+        wake_.notify();
+    };
+    made.on_synced = [this] {
+        wake_.notify();
+    };
+    made.on_error = [this](const Error* error) {
+        // Without the kind there is nothing to write; the rest works as ever.
+        const std::string failure = error == nullptr ? "" : to_string(*error);
+        if (!failure.empty() && failure != watch_failure_) {
+            log_.warn("objects are not written", {{"kind", kind<Status>()}, {"error", failure}});
+        }
+        watch_failure_ = failure;
+    };
+    return made;
+}
 
 template <class Status>
 void StatusWriter<Status>::spawn(rt::TaskGroup& tasks) {

@@ -43,6 +43,7 @@ public:
     }
 
 private:
+    [[nodiscard]] typename kube::Informer<Status>::Callbacks callbacks();
     awaitable<void> run();
     [[nodiscard]] Changes changes();
     awaitable<Result<>> apply(Changes changes);
