@@ -23,7 +23,12 @@ controller_plan::Standing standing(const std::vector<std::string>& addresses) {
 }
 
 kube::ServiceCondition condition(bool status, const char* reason) {
-    return {std::string(controller_plan::kConditionType), status, reason, "because"};
+    kube::ServiceCondition made;
+    made.type = controller_plan::kConditionType;
+    made.status = status;
+    made.reason = reason;
+    made.message = "because";
+    return made;
 }
 
 TEST(StatusPatchTest, FreshServiceGetsAddressAndAnnotationAtItsVersion) {
@@ -109,6 +114,36 @@ TEST(StatusPatchTest, OddShapesAreTakenAsEmpty) {
           R"({"status":{"loadBalancer":{"ingress":{}},"conditions":7}})",
           R"({"status":{"loadBalancer":{"ingress":[1,null]},"conditions":["x"]}})"}) {
         EXPECT_TRUE(status_patch(service(text), standing({"10.0.0.1"}), kNow)) << text;
+    }
+}
+
+// The patch built from what the watch shows is the one built from the object itself.
+TEST(StatusPatchTest, TheDecodedServiceGivesTheSamePatch) {
+    for (const char* text :
+         {R"({"metadata":{"name":"web","resourceVersion":"7"}})",
+          R"({"metadata":{"name":"web","resourceVersion":"7","generation":3,
+              "annotations":{"metallb.io/ip-allocated-from-pool":"old","other":"y"}},
+              "status":{"loadBalancer":{"ingress":[
+                  {"ip":"10.0.0.1","ipMode":"Proxy","ports":[{"port":80,"protocol":"TCP",
+                      "error":"x.io/Broken"}]},
+                  {"hostname":"a.example","ipMode":"VIP"},
+                  {"ip":"10.0.0.9"}]},
+              "conditions":[
+                  {"type":"Other","status":"Unknown","lastTransitionTime":"2020-01-01T00:00:00Z",
+                   "observedGeneration":1,"new":[1]},
+                  {"type":"steelyard.io/AddressAssigned","status":"True","reason":"Assigned",
+                   "message":"m","lastTransitionTime":"2020-01-01T00:00:00Z",
+                   "observedGeneration":2}]}})"}) {
+        const json object = service(text);
+        const kube::Service decoded = kube::Resource<kube::Service>::decode(object).value();
+        for (const std::vector<std::string>& addresses :
+             std::vector<std::vector<std::string>>{{}, {"10.0.0.1"}, {"10.0.0.2", "fd00::1"}}) {
+            for (const bool assigned : {true, false}) {
+                controller_plan::Standing wanted = standing(addresses);
+                wanted.condition = condition(assigned, "Assigned");
+                EXPECT_EQ(status_patch(decoded, wanted, kNow), status_patch(object, wanted, kNow));
+            }
+        }
     }
 }
 

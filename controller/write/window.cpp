@@ -6,6 +6,7 @@ namespace steelyard::controller {
 namespace {
 
 constexpr Duration kPeriod = std::chrono::seconds(10);
+constexpr Duration kCarefulStep = std::chrono::seconds(1);
 constexpr unsigned kMostDoublings = 10;
 
 }  // namespace
@@ -13,16 +14,16 @@ constexpr unsigned kMostDoublings = 10;
 Window::Window(const WindowOptions& options, std::uint64_t seed)
     : options_(options),
       rng_(seed),
-      size_(std::clamp(options.first, options.least, options.most)) {}
+      size_(std::clamp(options.first, options.least, options.most)),
+      careful_(options.most) {}
 
 Window::Ticket Window::start(Instant now) {
     ++in_flight_;
+    full_ = full_ || in_flight_ >= size_;
     return Ticket{epoch_, now};
 }
 
 void Window::answered(const Ticket& ticket, bool whole, Instant now) {
-    // A window that nobody fills tells nothing about a larger one.
-    const bool full = in_flight_ >= size_;
     --in_flight_;
     if (ticket.epoch != epoch_) {
         return;
@@ -31,11 +32,8 @@ void Window::answered(const Ticket& ticket, bool whole, Instant now) {
     if (whole) {
         measure(now - ticket.started, now);
     }
-    if (full) {
-        ++answers_;
-    }
-    if (answers_ >= size_) {
-        grow();
+    if (++answers_ >= size_) {
+        end_round(now);
     }
 }
 
@@ -43,10 +41,13 @@ void Window::pushed_back(const Ticket& ticket, Duration retry_after, Instant now
     --in_flight_;
     if (ticket.epoch == epoch_) {
         ++epoch_;
+        probing_ = false;
+        // Of a server that refuses everything the size is not the cause: the first one counts.
+        if (pushes_ == 0) {
+            careful_ = std::max(options_.least, size_ * 3 / 4);
+        }
         size_ = std::max(options_.least, size_ / 2);
-        answers_ = 0;
-        measured_ = 0;
-        spent_ = Duration::zero();
+        begin_round();
         const Duration own = pause();
         resume_ = std::max(resume_, now + (retry_after > Duration::zero() ? retry_after : own));
     } else {
@@ -65,14 +66,23 @@ void Window::measure(Duration round_trip, Instant now) {
     spent_ += round_trip;
 }
 
-void Window::grow() {
+void Window::end_round(Instant now) {
     const Duration fastest = std::min(fastest_, fastest_before_);
     const bool queueing =
         measured_ != 0 && static_cast<double>((spent_ / measured_).count()) >
                               options_.patience * static_cast<double>(fastest.count());
-    if (!queueing && size_ < options_.most) {
-        ++size_;
+    if (queueing) {
+        probing_ = false;
+    } else if (full_ && (size_ < careful_ || now - grown_ >= kCarefulStep)) {
+        // A window that nobody fills would tell nothing about a larger one.
+        size_ = std::min(options_.most, size_ + (probing_ ? size_ : 1));
+        grown_ = now;
     }
+    begin_round();
+}
+
+void Window::begin_round() {
+    full_ = false;
     answers_ = 0;
     measured_ = 0;
     spent_ = Duration::zero();

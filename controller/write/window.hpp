@@ -5,11 +5,12 @@
 
 #include <cstdint>
 
-// How many writes may be in flight at once, as TCP finds its congestion window: one more for every
-// window of answers that came, half as many when the server pushes back (429, no answer in time).
-// It also stops growing while answers take much longer than the fastest did, because more would
-// only queue at the server. After a push back nothing starts until the time the server asked for
-// (Retry-After) is over, or until a backoff of our own. Pure: `now` comes in.
+// How many writes may be in flight at once, as TCP finds its congestion window: with every window
+// of answers it doubles at first, later it grows by one; it halves when the server pushes back
+// (429, no answer in time). Near the size that was too much last time it grows by one a second, for
+// each push back costs the wait the server asks for (Retry-After, of 1 s mostly). It does not grow
+// while answers take much longer than the fastest did: more would only queue at the server. While a
+// push back lasts nothing starts. Pure: `now` comes in.
 namespace steelyard::controller {
 
 struct WindowOptions {
@@ -47,17 +48,23 @@ public:
 
 private:
     void measure(Duration round_trip, Instant now);
-    void grow();
+    void end_round(Instant now);
+    void begin_round();
     [[nodiscard]] Duration pause();
 
     WindowOptions options_;
     Rng rng_;
     unsigned size_;
     unsigned in_flight_ = 0;
+    bool probing_ = true;  // nothing was too much yet
+    unsigned careful_;     // from this size on it grows by one a second
+    Instant grown_{};
     std::uint64_t epoch_ = 0;  // of the last decrease: what was in flight then says no more
     Instant resume_{};
     unsigned pushes_ = 0;  // decreases in a row
-    // Since the window last had this size: answers, and those whose time counts.
+    // In this round, one of as many answers as the window is large: whether it was ever full, the
+    // answers, and those whose time counts.
+    bool full_ = false;
     unsigned answers_ = 0;
     unsigned measured_ = 0;
     Duration spent_{};
