@@ -18,26 +18,30 @@ std::pair<std::int64_t, std::string_view> preference(const config::Pool& pool) {
     return {priority == 0 ? std::numeric_limits<std::int64_t>::max() : priority, pool.name};
 }
 
-bool admitted(const config::Pool& pool, const Request& request) {
-    return config::admits(
-        pool, request.service.ns, request.namespace_labels, request.service_labels
-    );
+std::vector<net::Range> excluded_of(const config::Config& config, const std::string& pool) {
+    std::vector<net::Range> excluded;
+    for (const config::AllocationPolicy& policy : config.policies) {
+        if (policy.covers(pool)) {
+            excluded.insert(excluded.end(), policy.exclude.begin(), policy.exclude.end());
+        }
+    }
+    return excluded;
 }
 
-bool wants_both(const Request& request) {
-    return request.families.size() == 2;
+FamilyCount count_of(std::uint64_t total, std::uint64_t assigned, std::uint64_t reserved) {
+    return {total, assigned, reserved};
 }
 
 }  // namespace
 
 std::uint64_t FamilyCount::available() const {
     // A saturated total stays one: the true number is still beyond what a status field can hold.
-    return total == kMaxCount ? total : total - std::min(total, assigned);
+    return total == kMaxCount ? total : total - std::min(total, assigned + reserved);
 }
 
-std::size_t Allocator::KeyHash::operator()(const kube::ObjectKey& key) const {
-    const std::size_t ns = std::hash<std::string>()(key.ns);
-    return std::hash<std::string>()(key.name) ^ (ns * 0x9e3779b97f4a7c15U);
+bool Allocator::PoolState::hands_out(const net::IpAddress& address) const {
+    return !(pool->avoid_buggy_ips && is_buggy(address)) &&
+           !space(address.family()).free.excludes(address);
 }
 
 void Allocator::set_pools(std::shared_ptr<const config::Config> config) {
@@ -45,13 +49,28 @@ void Allocator::set_pools(std::shared_ptr<const config::Config> config) {
     pools_.clear();
     pinned_.clear();
     general_.clear();
+    spread_ = {};
+    openings_.clear();
+    quotas_.set(*config_);
     for (const config::Pool& pool : config_->pools) {
+        const auto excluded = excluded_of(*config_, pool.name);
+        const auto index = static_cast<std::uint32_t>(pools_.size());
         const auto space_of = [&](net::Family family) {
-            return Space{FreeSpace(pool.ranges, family, pool.avoid_buggy_ips), {}, 0};
+            return Space{FreeSpace(pool.ranges, family, pool.avoid_buggy_ips, excluded), {}, 0, 0};
         };
-        pools_.push_back({&pool, {space_of(net::Family::V4), space_of(net::Family::V6)}});
+        pools_.push_back({&pool, index, {space_of(net::Family::V4), space_of(net::Family::V6)}});
+        for (std::size_t i = 0; i < pool.ranges.size(); ++i) {
+            const net::Range& range = pool.ranges[i];
+            spread_.at(static_cast<std::size_t>(range.family()))
+                .push_back({{to_number(range.first()), to_number(range.last()), i}, index});
+        }
     }
-    for (PoolState& state : pools_) {
+    for (auto& list : spread_) {
+        std::sort(list.begin(), list.end(), [](const Spread& a, const Spread& b) {
+            return a.span.first < b.span.first;
+        });
+    }
+    for (const PoolState& state : pools_) {
         if (state.pool->auto_assign) {
             (state.pool->service_allocation ? pinned_ : general_).push_back(&state);
         }
@@ -59,21 +78,98 @@ void Allocator::set_pools(std::shared_ptr<const config::Config> config) {
     std::sort(pinned_.begin(), pinned_.end(), [](const PoolState* a, const PoolState* b) {
         return preference(*a->pool) < preference(*b->pool);
     });
-    holders_.clear();
-    for (auto& [key, held] : held_) {
-        const PoolState* pool = pool_of(held.assignment.addresses.front());
-        held.assignment.pool = pool != nullptr ? pool->pool->name : std::string();
-        occupy(held);
+    holdings_.for_each([this](Holding& holding) {
+        const auto place = locate(holding.addresses.list().front());
+        holding.pool = place ? place->pool : Holding::kNoPool;
+        for (const net::IpAddress& address : holding.addresses.list()) {
+            if (holdings_.first_holder(address) == &holding) {
+                account_held(address);
+            }
+        }
+    });
+    for (const net::IpAddress& address : claims_.addresses()) {
+        account_kept(address);
+    }
+}
+
+void Allocator::account_held(const net::IpAddress& address) {
+    const auto place = locate(address);
+    if (!place) {
+        return;
+    }
+    Space& space = pools_[place->pool].space(address.family());
+    space.free.take(place->position);
+    ++space.assigned;
+    const std::string* counted = nullptr;
+    for (const Holding* holder = holdings_.first_holder(address); holder != nullptr;
+         holder = holdings_.next_holder(*holder, address)) {
+        if (holder->sharing) {
+            space.shared[holder->sharing->key].insert(place->position);
+        }
+        // Holders come by name, so those of one namespace stand together.
+        if (counted == nullptr || *counted != holder->service.ns) {
+            quotas_.count(place->pool, holder->service.ns, 1);
+        }
+        counted = &holder->service.ns;
+    }
+}
+
+void Allocator::account_kept(const net::IpAddress& address) {
+    const auto place = locate(address);
+    if (place && holdings_.first_holder(address) == nullptr) {
+        PoolState& pool = pools_[place->pool];
+        Space& space = pool.space(address.family());
+        space.free.take(place->position);
+        space.reserved += pool.hands_out(address) ? 1U : 0U;
+    }
+}
+
+void Allocator::reserve(Claim claim) {
+    if (const Claim* before = claims_.find(claim.reservation)) {
+        if (*before == claim) {
+            return;
+        }
+        unreserve(claim.reservation);
+    }
+    for (const net::IpAddress& address : claim.addresses) {
+        if (!claims_.claimed(address)) {
+            account_kept(address);
+        }
+        open_address(address, locate(address), {});
+    }
+    claims_.add(std::move(claim));
+}
+
+void Allocator::unreserve(const kube::ObjectKey& reservation) {
+    const Claim* claim = claims_.find(reservation);
+    if (claim == nullptr) {
+        return;
+    }
+    const std::vector<net::IpAddress> addresses = claim->addresses;
+    claims_.erase(reservation);
+    for (const net::IpAddress& address : addresses) {
+        const auto place = locate(address);
+        const Holding* holder = holdings_.first_holder(address);
+        const bool shared = holder != nullptr && holder->sharing;
+        open_address(address, place, shared ? holder->sharing->key : std::string());
+        if (place && holder == nullptr && !claims_.claimed(address)) {
+            PoolState& pool = pools_[place->pool];
+            Space& space = pool.space(address.family());
+            space.free.give_back(place->position);
+            space.reserved -= pool.hands_out(address) ? 1U : 0U;
+            open_room(address, *place);
+        }
     }
 }
 
 Verdict<Assignment> Allocator::allocate(const Request& request) {
-    SY_CHECK(find(request.service) == nullptr, "release before allocating again");
-    auto chosen = choose(request);
-    if (chosen) {
-        hold(request, *chosen);
+    SY_CHECK(holdings_.find(request.service) == nullptr, "release before allocating again");
+    const auto choice = choose(request);
+    if (!choice) {
+        return choice.error();
     }
-    return chosen;
+    hold(request, *choice);
+    return assignment_of(*choice);
 }
 
 Verdict<Assignment> Allocator::adopt(
@@ -82,48 +178,51 @@ Verdict<Assignment> Allocator::adopt(
     if (auto refusal = explain::unfit(request, addresses)) {
         return *std::move(refusal);
     }
-    auto checked = check(request, addresses);
-    if (checked) {
-        hold(request, *checked);
+    const auto choice = judge(request, addresses, Grip::Held);
+    if (!choice) {
+        return choice.error();
     }
-    return checked;
+    hold(request, *choice);
+    return assignment_of(*choice);
 }
 
 Verdict<Assignment> Allocator::extend(const Request& request) {
-    const Assignment* current = find(request.service);
-    SY_CHECK(current != nullptr && current->addresses.size() == 1, "one address must be held");
-    const net::IpAddress held = current->addresses.front();
-    const net::Family missing = held.is_v4() ? net::Family::V6 : net::Family::V4;
-    PoolState* pool = find_pool(current->pool);
-    const auto added =
-        pool == nullptr ? std::nullopt : choose_in(request, *pool, std::span(&missing, 1));
+    const Holding* held = holdings_.find(request.service);
+    SY_CHECK(held != nullptr && held->addresses.size() == 1, "one address must be held");
+    SY_CHECK(held->pool != Holding::kNoPool, "adopted, so it lies in a pool");
+    const PoolState* pool = &pools_[held->pool];
+    const net::Family missing =
+        held->addresses.list()[0].is_v4() ? net::Family::V6 : net::Family::V4;
+    const auto added = offer(request, *pool, std::span(&missing, 1));
     if (!added) {
-        return explain::exhausted({current->pool}, std::span(&missing, 1));
+        return nothing_in(request, std::span(&pool, 1), std::span(&missing, 1));
     }
-    Assignment grown = *current;
-    grown.addresses.push_back(added->front());
+    Choice grown{held->pool, held->addresses};
+    grown.addresses.push_back(added->list().front());
     hold(request, grown);
-    return grown;
+    return assignment_of(grown);
 }
 
 bool Allocator::release(const kube::ObjectKey& service) {
-    const auto found = held_.find(service);
-    if (found == held_.end()) {
+    const Holding* held = holdings_.find(service);
+    if (held == nullptr) {
         return false;
     }
-    vacate(found->second);
-    held_.erase(found);
+    vacate(*held);
     return true;
 }
 
-const Assignment* Allocator::find(const kube::ObjectKey& service) const {
-    const auto found = held_.find(service);
-    return found == held_.end() ? nullptr : &found->second.assignment;
+std::optional<Assignment> Allocator::find(const kube::ObjectKey& service) const {
+    const Holding* held = holdings_.find(service);
+    return held == nullptr ? std::nullopt
+                           : std::optional(assignment_of({held->pool, held->addresses}));
 }
 
-const Sharing* Allocator::sharing_of(const kube::ObjectKey& service) const {
-    const auto found = held_.find(service);
-    return found == held_.end() ? nullptr : &found->second.sharing;
+Assignment Allocator::assignment_of(const Choice& choice) const {
+    const auto list = choice.addresses.list();
+    return {
+        choice.pool == Holding::kNoPool ? std::string() : pools_[choice.pool].pool->name,
+        {list.begin(), list.end()}};
 }
 
 std::vector<PoolCount> Allocator::counts() const {
@@ -131,13 +230,15 @@ std::vector<PoolCount> Allocator::counts() const {
     for (const PoolState& state : pools_) {
         const auto& [v4, v6] = state.spaces;
         counts.push_back(
-            {state.pool->name, {v4.free.total(), v4.assigned}, {v6.free.total(), v6.assigned}}
+            {state.pool->name,
+             count_of(v4.free.total(), v4.assigned, v4.reserved),
+             count_of(v6.free.total(), v6.assigned, v6.reserved)}
         );
     }
     return counts;
 }
 
-Allocator::PoolState* Allocator::find_pool(const std::string& name) {
+const Allocator::PoolState* Allocator::find_pool(const std::string& name) const {
     const auto found = std::lower_bound(
         pools_.begin(),
         pools_.end(),
@@ -147,233 +248,144 @@ Allocator::PoolState* Allocator::find_pool(const std::string& name) {
     return found != pools_.end() && found->pool->name == name ? &*found : nullptr;
 }
 
-Allocator::PoolState* Allocator::pool_of(const net::IpAddress& address) {
-    for (PoolState& state : pools_) {
-        if (space(state, address.family()).free.position_of(address)) {
-            return &state;
-        }
-    }
-    return nullptr;
-}
-
-Verdict<Assignment> Allocator::choose(const Request& request) {
-    if (pools_.empty()) {
-        return explain::no_pools();
-    }
-    if (!request.addresses.empty()) {
-        if (auto refusal = explain::unfit(request, request.addresses)) {
-            return *std::move(refusal);
-        }
-        return check(request, request.addresses);
-    }
-    return request.pool.empty() ? choose_automatic(request) : choose_named(request);
-}
-
-Verdict<Assignment> Allocator::choose_named(const Request& request) {
-    PoolState* pool = find_pool(request.pool);
-    if (pool == nullptr) {
-        return explain::unknown_pool(request.pool);
-    }
-    if (!admitted(*pool->pool, request)) {
-        return explain::pool_not_allowed(request);
-    }
-    if (auto chosen = choose_among(request, std::span(&pool, 1))) {
-        return *std::move(chosen);
-    }
-    return explain::exhausted({request.pool}, request.families);
-}
-
-Verdict<Assignment> Allocator::choose_automatic(const Request& request) {
-    std::vector<PoolState*> pinned;
-    std::copy_if(
-        pinned_.begin(),
-        pinned_.end(),
-        std::back_inserter(pinned),
-        [&](const PoolState* state) { return admitted(*state->pool, request); }
-    );
-    // A pinned Service spills into the general pools when its own are full.
-    if (auto chosen = choose_among(request, pinned)) {
-        return *std::move(chosen);
-    }
-    if (auto chosen = choose_among(request, general_)) {
-        return *std::move(chosen);
-    }
-    std::vector<std::string> tried;
-    for (const auto* list : {&pinned, &general_}) {
-        for (const PoolState* state : *list) {
-            tried.push_back(state->pool->name);
-        }
-    }
-    if (tried.empty()) {
-        return explain::no_matching_pool();
-    }
-    return explain::exhausted(tried, request.families);
-}
-
-// Dual stack is tried on every pool before PreferDualStack settles for one family.
-std::optional<Assignment> Allocator::choose_among(
-    const Request& request, std::span<PoolState* const> pools
-) {
-    std::vector<std::span<const net::Family>> attempts{std::span(request.families)};
-    if (wants_both(request) && request.policy == kube::IpFamilyPolicy::PreferDualStack) {
-        attempts.push_back(std::span(request.families).first(1));
-        attempts.push_back(std::span(request.families).last(1));
-    }
-    for (const auto families : attempts) {
-        for (PoolState* pool : pools) {
-            if (auto addresses = choose_in(request, *pool, families)) {
-                return Assignment{pool->pool->name, *std::move(addresses)};
-            }
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<Allocator::Addresses> Allocator::choose_in(
-    const Request& request, PoolState& pool, std::span<const net::Family> families
-) {
-    Addresses addresses;
-    for (const net::Family family : families) {
-        const auto address = lowest_for(request, pool, family);
-        if (!address) {
-            return std::nullopt;
-        }
-        addresses.push_back(*address);
-    }
-    std::sort(addresses.begin(), addresses.end());  // a fresh dual assignment reads IPv4, IPv6
-    return addresses;
-}
-
-std::optional<net::IpAddress> Allocator::lowest_for(
-    const Request& request, PoolState& pool, net::Family family
-) {
-    Space& where = space(pool, family);
-    const auto free = where.free.lowest();
-    if (!request.sharing.key.empty()) {
-        const auto shared = where.shared.find(request.sharing.key);
-        if (shared != where.shared.end()) {
-            for (const Position& position : shared->second) {
-                if (free && *free < position) {
-                    break;
-                }
-                const net::IpAddress address = where.free.address_at(position);
-                const bool avoided = pool.pool->avoid_buggy_ips && is_buggy(address);
-                if (!avoided && !why_not(request, address)) {
-                    return address;
-                }
-            }
-        }
-    }
-    return free ? std::optional(where.free.address_at(*free)) : std::nullopt;
-}
-
-Verdict<Assignment> Allocator::check(
-    const Request& request, std::span<const net::IpAddress> addresses
-) {
-    const PoolState* pool = nullptr;
-    for (const net::IpAddress& address : addresses) {
-        const PoolState* holder = pool_of(address);
-        if (holder == nullptr) {
-            return explain::not_in_pool(address);
-        }
-        if (holder->pool->avoid_buggy_ips && is_buggy(address)) {
-            return explain::avoided(address, holder->pool->name);
-        }
-        if (pool != nullptr && pool != holder) {
-            return explain::different_pools(
-                addresses[0], pool->pool->name, address, holder->pool->name
-            );
-        }
-        pool = holder;
-    }
-    if (!request.pool.empty() && pool->pool->name != request.pool) {
-        return explain::pool_mismatch(addresses[0], pool->pool->name, request.pool);
-    }
-    if (!admitted(*pool->pool, request)) {
-        Request named = request;
-        named.pool = pool->pool->name;
-        return explain::pool_not_allowed(named);
-    }
-    for (const net::IpAddress& address : addresses) {
-        if (auto refusal = why_not(request, address)) {
-            return *std::move(refusal);
-        }
-    }
-    return Assignment{pool->pool->name, Addresses(addresses.begin(), addresses.end())};
-}
-
-std::optional<Refusal> Allocator::why_not(const Request& request, const net::IpAddress& address)
-    const {
-    const auto found = holders_.find(address);
-    if (found == holders_.end()) {
+std::optional<Allocator::Place> Allocator::locate(const net::IpAddress& address) const {
+    const auto& list = spread_.at(static_cast<std::size_t>(address.family()));
+    const Number number = to_number(address);
+    const auto after =
+        std::upper_bound(list.begin(), list.end(), number, [](Number wanted, const Spread& spread) {
+            return wanted < spread.span.first;
+        });
+    if (after == list.begin() || std::prev(after)->span.last < number) {
         return std::nullopt;
     }
-    for (const Held* holder : found->second) {
-        if (holder->service == request.service) {
-            continue;
-        }
-        if (auto refusal = explain::conflict(request, address, holder->service, holder->sharing)) {
-            return refusal;
-        }
-    }
-    return std::nullopt;
+    const Spread& spread = *std::prev(after);
+    return Place{spread.pool, {spread.span.range, number}};
 }
 
-void Allocator::hold(const Request& request, Assignment assignment) {
-    const auto [entry, inserted] = held_.try_emplace(request.service);
-    Held& held = entry->second;
-    if (!inserted) {
-        vacate(held);
+void Allocator::hold(const Request& request, const Choice& choice) {
+    if (Holding* held = holdings_.find(request.service)) {
+        if (held->addresses == choice.addresses) {
+            held->pool = choice.pool;
+            share_anew(*held, request.sharing);
+            return;
+        }
+        vacate(*held);
     }
-    held.service = request.service;
-    held.assignment = std::move(assignment);
-    held.sharing = request.sharing;
+    Holding& held = holdings_.insert(request.service, choice.addresses);
+    held.pool = choice.pool;
+    if (!request.sharing.key.empty()) {
+        held.sharing = std::make_unique<Sharing>(request.sharing);
+    }
     occupy(held);
 }
 
-void Allocator::occupy(const Held& held) {
-    for (const net::IpAddress& address : held.assignment.addresses) {
-        auto& holders = holders_[address];
-        holders.push_back(&held);
-        PoolState* pool = pool_of(address);
-        if (pool == nullptr) {
+// The same addresses, under another key, with other ports or another backend.
+void Allocator::share_anew(Holding& holding, const Sharing& sharing) {
+    if (holding.sharing ? *holding.sharing == sharing : sharing.key.empty()) {
+        return;
+    }
+    const std::string before = holding.sharing ? holding.sharing->key : std::string();
+    holding.sharing = sharing.key.empty() ? nullptr : std::make_unique<Sharing>(sharing);
+    for (const net::IpAddress& address : holding.addresses.list()) {
+        const auto place = locate(address);
+        // Another key means that it is the only holder: else it would have been refused.
+        if (place && before != sharing.key) {
+            auto& shared = pools_[place->pool].space(address.family()).shared;
+            if (const auto old = shared.find(before); old != shared.end()) {
+                old->second.erase(place->position);
+                if (old->second.empty()) {
+                    shared.erase(old);
+                }
+            }
+            if (!sharing.key.empty()) {
+                shared[sharing.key].insert(place->position);
+            }
+        }
+        open_address(address, place, sharing.key);
+    }
+}
+
+void Allocator::occupy(const Holding& holding) {
+    const std::string key = holding.sharing ? holding.sharing->key : std::string();
+    for (const net::IpAddress& address : holding.addresses.list()) {
+        const auto place = locate(address);
+        if (!place) {
             continue;
         }
-        Space& where = space(*pool, address.family());
-        const Position position = *where.free.position_of(address);
-        if (holders.size() == 1) {
-            where.free.take(position);
-            ++where.assigned;
+        PoolState& pool = pools_[place->pool];
+        Space& space = pool.space(address.family());
+        const Holding* first = holdings_.first_holder(address);
+        if (first == &holding && holdings_.next_holder(holding, address) == nullptr) {
+            ++space.assigned;
+            if (!claims_.empty() && claims_.claimed(address)) {
+                space.reserved -= pool.hands_out(address) ? 1U : 0U;
+            } else {
+                space.free.take(place->position);
+            }
         }
-        if (!held.sharing.key.empty()) {
-            where.shared[held.sharing.key].insert(position);
+        if (!key.empty()) {
+            space.shared[key].insert(place->position);
+        }
+        open_address(address, place, key);
+        if (quotas_.limits(place->pool)) {
+            std::size_t of_namespace = 0;
+            for (; first != nullptr; first = holdings_.next_holder(*first, address)) {
+                of_namespace += first->service.ns == holding.service.ns ? 1U : 0U;
+            }
+            if (of_namespace == 1) {
+                quotas_.count(place->pool, holding.service.ns, 1);
+            }
         }
     }
 }
 
-void Allocator::vacate(const Held& held) {
-    for (const net::IpAddress& address : held.assignment.addresses) {
-        const auto found = holders_.find(address);
-        std::erase(found->second, &held);
-        // Every holder of an address has the same key, so the last one takes it along.
-        if (!found->second.empty()) {
-            continue;
-        }
-        holders_.erase(found);
-        PoolState* pool = pool_of(address);
-        if (pool == nullptr) {
-            continue;
-        }
-        Space& where = space(*pool, address.family());
-        const Position position = *where.free.position_of(address);
-        where.free.give_back(position);
-        --where.assigned;
-        if (const auto key = where.shared.find(held.sharing.key); key != where.shared.end()) {
-            key->second.erase(position);
-            if (key->second.empty()) {
-                where.shared.erase(key);
+void Allocator::vacate(const Holding& holding) {
+    const kube::ObjectKey service = holding.service;
+    const Addresses addresses = holding.addresses;
+    const std::string key = holding.sharing ? holding.sharing->key : std::string();
+    holdings_.erase(service);
+    for (const net::IpAddress& address : addresses.list()) {
+        const auto place = locate(address);
+        if (place && quotas_.limits(place->pool) && !held_in(service.ns, address)) {
+            quotas_.count(place->pool, service.ns, -1);
+            for (const std::uint32_t policy : quotas_.policies_of(place->pool)) {
+                openings_.push_back({Want::Kind::Quota, policy, {}, service.ns});
             }
         }
+        open_address(address, place, key);
+        if (place && holdings_.first_holder(address) == nullptr) {
+            PoolState& pool = pools_[place->pool];
+            Space& space = pool.space(address.family());
+            --space.assigned;
+            if (claims_.claimed(address)) {
+                space.reserved += pool.hands_out(address) ? 1U : 0U;
+            } else {
+                space.free.give_back(place->position);
+                open_room(address, *place);
+            }
+            // Every holder of an address has the same key, so the last one takes it along.
+            if (const auto shared = space.shared.find(key); shared != space.shared.end()) {
+                shared->second.erase(place->position);
+                if (shared->second.empty()) {
+                    space.shared.erase(shared);
+                }
+            }
+        }
+    }
+}
+
+void Allocator::open_room(const net::IpAddress& address, const Place& place) {
+    const auto kind = address.is_v4() ? Want::Kind::Room4 : Want::Kind::Room6;
+    openings_.push_back({kind, place.pool, {}, {}});
+    openings_.push_back({Want::Kind::RoomBoth, place.pool, {}, {}});
+}
+
+void Allocator::open_address(
+    const net::IpAddress& address, const std::optional<Place>& place, const std::string& key
+) {
+    openings_.push_back({Want::Kind::Address, 0, address, {}});
+    if (place && !key.empty()) {
+        openings_.push_back({Want::Kind::Shared, place->pool, {}, key});
     }
 }
 

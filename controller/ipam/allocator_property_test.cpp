@@ -54,8 +54,8 @@ struct History {
     void expect_no_theft() const {
         std::map<net::IpAddress, std::vector<const Request*>> holders;
         for (const auto& [key, wanted] : requests) {
-            const Assignment* held = allocator.find(key);
-            ASSERT_NE(held, nullptr);
+            const auto held = allocator.find(key);
+            ASSERT_TRUE(held);
             for (const net::IpAddress& address : held->addresses) {
                 for (const Request* other : holders[address]) {
                     EXPECT_FALSE(wanted.sharing.key.empty());
@@ -120,7 +120,7 @@ TEST_P(AllocatorPropertyTest, AdoptingEveryoneAfterARestartGivesTheSameTable) {
     History after(GetParam());
 
     for (const auto& [key, wanted] : before.requests) {
-        const Assignment& held = *before.allocator.find(key);
+        const Assignment held = *before.allocator.find(key);
         const auto adopted = after.allocator.adopt(wanted, held.addresses);
         ASSERT_TRUE(adopted) << adopted.error().message;
         EXPECT_EQ(*adopted, held);

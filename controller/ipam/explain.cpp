@@ -51,13 +51,13 @@ Refusal unknown_pool(const std::string& pool) {
             std::string(kAddressPoolAnnotation)};
 }
 
-Refusal pool_not_allowed(const Request& request) {
+Refusal pool_not_allowed(const std::string& pool, const std::string& ns) {
     return {
         Reason::PoolNotAllowed,
-        "pool " + quoted(request.pool) +
+        "pool " + quoted(pool) +
             " does not admit this Service: its serviceAllocation "
             "selects other namespaces or labels than namespace " +
-            quoted(request.service.ns) + " and this Service's labels"};
+            quoted(ns) + " and this Service's labels"};
 }
 
 Refusal no_matching_pool() {
@@ -80,6 +80,66 @@ Refusal avoided(const net::IpAddress& address, const std::string& pool) {
         Reason::AddressAvoided,
         quoted(to_string(address)) + " is not given out: pool " + quoted(pool) +
             " has avoidBuggyIPs, which leaves out .0 and .255"};
+}
+
+Refusal excluded(
+    const net::IpAddress& address, const std::string& pool, const config::Config& config
+) {
+    std::string policy;
+    for (const config::AllocationPolicy& candidate : config.policies) {
+        const bool excludes = candidate.covers(pool) &&
+                              std::ranges::any_of(candidate.exclude, [&](const net::Range& range) {
+                                  return range.contains(address);
+                              });
+        policy = policy.empty() && excludes ? candidate.name : policy;
+    }
+    return {
+        Reason::AddressExcluded,
+        quoted(to_string(address)) + " of pool " + quoted(pool) +
+            " is not given out: AllocationPolicy " + quoted(policy) + " excludes it"};
+}
+
+Refusal reserved(const net::IpAddress& address, const Claim& claim) {
+    return {
+        Reason::AddressReserved,
+        quoted(to_string(address)) + " is kept for Service " + quoted(to_string(claim.service)) +
+            " by AddressReservation " + quoted(to_string(claim.reservation)) +
+            ": ask for another address or delete the reservation"};
+}
+
+Refusal over_quota(const std::string& ns, const std::string& policy, std::int64_t limit) {
+    return {
+        Reason::QuotaExceeded,
+        "namespace " + quoted(ns) + " may hold " + std::to_string(limit) +
+            (limit == 1 ? " address" : " addresses") + " under AllocationPolicy " + quoted(policy) +
+            " and has no room for more: delete a Service of the namespace that holds one, share "
+            "an address, or raise the quota"};
+}
+
+Refusal not_of_pool(const std::vector<net::IpAddress>& addresses, const std::string& pool) {
+    std::string list;
+    for (const net::IpAddress& address : addresses) {
+        list += (list.empty() ? "" : " and ") + quoted(to_string(address));
+    }
+    return {
+        Reason::AddressNotInPool,
+        "the Service asks for " + list + ", which pool " + quoted(pool) + " does not hold"};
+}
+
+Refusal barred(Reason reason, const std::string& pool, const Request& request) {
+    if (reason == Reason::PoolNotAllowed) {
+        return pool_not_allowed(pool, request.service.ns);
+    }
+    if (reason == Reason::PoolNotAutomatic) {
+        return {
+            reason,
+            "pool " + quoted(pool) + " has autoAssign false: ask for it with the annotation " +
+                std::string(kAddressPoolAnnotation)};
+    }
+    return {
+        reason,
+        "the Service asks for pool " + quoted(request.pool) + " with the annotation " +
+            std::string(kAddressPoolAnnotation)};
 }
 
 Refusal different_pools(
@@ -140,19 +200,19 @@ std::optional<Refusal> conflict(
     const Request& request,
     const net::IpAddress& address,
     const kube::ObjectKey& holder,
-    const Sharing& held
+    const Sharing* held
 ) {
     const std::string subject =
         quoted(to_string(address)) + " is held by " + quoted(to_string(holder));
     const Sharing& wanted = request.sharing;
-    if (wanted.key.empty() || wanted.key != held.key) {
+    if (wanted.key.empty() || held == nullptr || wanted.key != held->key) {
         return Refusal{
             Reason::AddressInUse,
             subject + ": ask for another address, or give both Services the same " +
                 std::string(kSharingAnnotation) + " key"};
     }
     for (const Port& port : wanted.ports) {
-        if (std::find(held.ports.begin(), held.ports.end(), port) != held.ports.end()) {
+        if (std::find(held->ports.begin(), held->ports.end(), port) != held->ports.end()) {
             return Refusal{
                 Reason::SharingPortConflict,
                 subject + ", which also uses port " + std::to_string(port.number) + "/" +
@@ -160,7 +220,7 @@ std::optional<Refusal> conflict(
                     ": Services that share an address need different ports"};
         }
     }
-    if (wanted.backend != held.backend) {
+    if (wanted.backend != held->backend) {
         return Refusal{
             Reason::SharingBackendMismatch,
             subject +

@@ -24,6 +24,12 @@ std::uint64_t saturating_add(std::uint64_t a, std::uint64_t b) {
     return a > kMaxCount - std::min(b, kMaxCount) ? kMaxCount : a + b;
 }
 
+std::uint64_t size_of(Number first, Number last) {
+    const std::uint64_t borrow = last.low < first.low ? 1 : 0;
+    const std::uint64_t distance = last.low - first.low;
+    return last.high - first.high - borrow != 0 || distance >= kMaxCount ? kMaxCount : distance + 1;
+}
+
 // How many numbers up to and including `last` end in the octet `octet`.
 std::uint64_t count_ending(std::uint64_t last, std::uint64_t octet) {
     return last < octet ? 0 : (last - octet) / 256 + 1;
@@ -36,6 +42,36 @@ std::uint64_t count_buggy(Number first, Number last) {
         count -= first.low == 0 ? 0 : count_ending(first.low - 1, octet);
     }
     return count;
+}
+
+bool starts_before(const Span& a, const Span& b) {
+    return a.first < b.first;
+}
+
+// Of sorted spans that do not overlap, the one that holds the number, or null.
+const Span* find_span(const std::vector<Span>& spans, Number number) {
+    const auto after = std::upper_bound(
+        spans.begin(),
+        spans.end(),
+        number,
+        [](const Number& wanted, const Span& span) { return wanted < span.first; }
+    );
+    if (after == spans.begin() || std::prev(after)->last < number) {
+        return nullptr;
+    }
+    return &*std::prev(after);
+}
+
+void merge_overlaps(std::vector<Span>& spans) {
+    std::vector<Span> merged;
+    for (const Span& span : spans) {
+        if (merged.empty() || merged.back().last < span.first) {
+            merged.push_back(span);
+        } else {
+            merged.back().last = std::max(merged.back().last, span.last);
+        }
+    }
+    spans = std::move(merged);
 }
 
 }  // namespace
@@ -70,22 +106,59 @@ bool is_buggy(const net::IpAddress& address) {
     return address.is_v4() && (address.bytes()[3] == 0 || address.bytes()[3] == 255);
 }
 
-FreeSpace::FreeSpace(const std::vector<net::Range>& ranges, net::Family family, bool avoid_buggy)
+FreeSpace::FreeSpace(
+    const std::vector<net::Range>& ranges,
+    net::Family family,
+    bool avoid_buggy,
+    const std::vector<net::Range>& excluded
+)
     : family_(family), avoid_buggy_(avoid_buggy && family == net::Family::V4) {
-    for (std::size_t i = 0; i < ranges.size(); ++i) {
-        if (ranges[i].family() != family) {
-            continue;
+    for (const net::Range& range : excluded) {
+        if (range.family() == family) {
+            excluded_.push_back({to_number(range.first()), to_number(range.last()), 0});
         }
-        const Number first = to_number(ranges[i].first());
-        const Number last = to_number(ranges[i].last());
-        spans_.push_back({first, last, i});
-        free_.emplace(Position{i, first}, last);
-        const std::uint64_t avoided = avoid_buggy_ ? count_buggy(first, last) : 0;
-        total_ = saturating_add(total_, ranges[i].size() - avoided);
     }
-    std::sort(spans_.begin(), spans_.end(), [](const Span& a, const Span& b) {
-        return a.first < b.first;
-    });
+    std::sort(excluded_.begin(), excluded_.end(), starts_before);
+    merge_overlaps(excluded_);
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+        if (ranges[i].family() == family) {
+            const Span span{to_number(ranges[i].first()), to_number(ranges[i].last()), i};
+            spans_.push_back(span);
+            add_free(i, span.first, span.last);
+        }
+    }
+    std::sort(spans_.begin(), spans_.end(), starts_before);
+    skip_buggy();
+}
+
+// The part of a range that is not excluded.
+void FreeSpace::add_free(std::size_t range, Number first, Number last) {
+    const auto add = [&](Number from, Number to) {
+        free_.emplace(Position{range, from}, to);
+        const std::uint64_t avoided = avoid_buggy_ ? count_buggy(from, to) : 0;
+        total_ = saturating_add(total_, size_of(from, to) - avoided);
+    };
+    auto hole = std::lower_bound(
+        excluded_.begin(),
+        excluded_.end(),
+        first,
+        [](const Span& span, const Number& wanted) { return span.last < wanted; }
+    );
+    for (; hole != excluded_.end() && hole->first <= last; ++hole) {
+        if (first < hole->first) {
+            add(first, previous(hole->first));
+        }
+        if (last <= hole->last) {
+            return;
+        }
+        first = next(hole->last);
+    }
+    add(first, last);
+}
+
+bool FreeSpace::excludes(const net::IpAddress& address) const {
+    return !excluded_.empty() && address.family() == family_ &&
+           find_span(excluded_, to_number(address)) != nullptr;
 }
 
 std::optional<Position> FreeSpace::position_of(const net::IpAddress& address) const {
@@ -93,27 +166,19 @@ std::optional<Position> FreeSpace::position_of(const net::IpAddress& address) co
         return std::nullopt;
     }
     const Number number = to_number(address);
-    const auto after = std::upper_bound(
-        spans_.begin(),
-        spans_.end(),
-        number,
-        [](const Number& wanted, const Span& span) { return wanted < span.first; }
-    );
-    if (after == spans_.begin() || std::prev(after)->last < number) {
-        return std::nullopt;
-    }
-    return Position{std::prev(after)->range, number};
+    const Span* span = find_span(spans_, number);
+    return span != nullptr ? std::optional(Position{span->range, number}) : std::nullopt;
 }
 
-std::optional<Position> FreeSpace::lowest() {
-    while (!free_.empty()) {
-        const Position& position = free_.begin()->first;
-        if (!avoid_buggy_ || !is_buggy(address_at(position))) {
-            return position;
-        }
+std::optional<Position> FreeSpace::lowest() const {
+    return free_.empty() ? std::nullopt : std::optional(free_.begin()->first);
+}
+
+// Avoided addresses count as free until they would be the next one given.
+void FreeSpace::skip_buggy() {
+    while (avoid_buggy_ && !free_.empty() && is_buggy(address_at(free_.begin()->first))) {
         drop_first();
     }
-    return std::nullopt;
 }
 
 void FreeSpace::drop_first() {
@@ -145,6 +210,7 @@ void FreeSpace::take(const Position& position) {
     }
     if (interval == free_.begin() && interval->first == position) {
         drop_first();
+        skip_buggy();
         return;
     }
     const Number last = interval->second;
@@ -159,7 +225,8 @@ void FreeSpace::take(const Position& position) {
 }
 
 void FreeSpace::give_back(const Position& position) {
-    if ((avoid_buggy_ && is_buggy(address_at(position))) ||
+    const net::IpAddress address = address_at(position);
+    if ((avoid_buggy_ && is_buggy(address)) || excludes(address) ||
         interval_with(position) != free_.end()) {
         return;
     }

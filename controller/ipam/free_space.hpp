@@ -34,38 +34,51 @@ struct Position {
     friend auto operator<=>(const Position&, const Position&) = default;
 };
 
+// Numbers from first to last, of the pool's range with that index.
+struct Span {
+    Number first;
+    Number last;
+    std::size_t range = 0;
+};
+
 class FreeSpace {
 public:
-    FreeSpace(const std::vector<net::Range>& ranges, net::Family family, bool avoid_buggy);
+    // `excluded` may overlap itself and reach outside the ranges.
+    FreeSpace(
+        const std::vector<net::Range>& ranges,
+        net::Family family,
+        bool avoid_buggy,
+        const std::vector<net::Range>& excluded = {}
+    );
 
     // Absent when the address lies in none of the ranges.
     [[nodiscard]] std::optional<Position> position_of(const net::IpAddress& address) const;
     [[nodiscard]] net::IpAddress address_at(const Position& position) const {
         return to_address(position.number, family_);
     }
-    // The first free address. Forgets avoided addresses it meets on the way, hence not const.
-    [[nodiscard]] std::optional<Position> lowest();
-    void take(const Position& position);       // no effect when it is not free
-    void give_back(const Position& position);  // no effect when it is free already
+    [[nodiscard]] bool excludes(const net::IpAddress& address) const;
+    // The first free address.
+    [[nodiscard]] std::optional<Position> lowest() const;
+    void take(const Position& position);  // no effect when it is not free
+    // No effect when it is free already, or not to be handed out at all.
+    void give_back(const Position& position);
 
     // How many addresses can ever be handed out; saturates at 2^63 - 1.
     [[nodiscard]] std::uint64_t total() const { return total_; }
 
 private:
-    struct Span {
-        Number first;
-        Number last;
-        std::size_t range = 0;
-    };
     using Intervals = std::map<Position, Number>;  // start -> last
 
+    void add_free(std::size_t range, Number first, Number last);
     [[nodiscard]] Intervals::iterator interval_with(const Position& position);
     void drop_first();
+    void skip_buggy();
 
     net::Family family_;
     bool avoid_buggy_;
-    std::vector<Span> spans_;  // sorted by first; they do not overlap
-    Intervals free_;
+    std::vector<Span> spans_;     // sorted by first; they do not overlap
+    std::vector<Span> excluded_;  // the same
+    Intervals free_;              // the first never starts with an avoided address
     std::uint64_t total_ = 0;
 };
 

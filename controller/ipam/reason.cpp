@@ -6,6 +6,8 @@ std::string_view to_string(Reason reason) {
     switch (reason) {
         case Reason::NoClusterIp:
             return "NoClusterIP";
+        case Reason::UnclearClusterIps:
+            return "UnclearClusterIPs";
         case Reason::DualStackNotPossible:
             return "DualStackNotPossible";
         case Reason::InvalidRequest:
@@ -22,6 +24,10 @@ std::string_view to_string(Reason reason) {
             return "AddressNotInPool";
         case Reason::AddressAvoided:
             return "AddressAvoided";
+        case Reason::AddressExcluded:
+            return "AddressExcluded";
+        case Reason::AddressReserved:
+            return "AddressReserved";
         case Reason::AddressesInDifferentPools:
             return "AddressesInDifferentPools";
         case Reason::PoolMismatch:
@@ -36,8 +42,14 @@ std::string_view to_string(Reason reason) {
             return "SharingPortConflict";
         case Reason::SharingBackendMismatch:
             return "SharingBackendMismatch";
+        case Reason::QuotaExceeded:
+            return "QuotaExceeded";
         case Reason::PoolExhausted:
             return "PoolExhausted";
+        case Reason::PoolNotAutomatic:
+            return "PoolNotAutomatic";
+        case Reason::OtherPoolPreferred:
+            return "OtherPoolPreferred";
     }
     return "";
 }

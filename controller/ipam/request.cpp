@@ -108,37 +108,63 @@ std::vector<net::Family> families_of(const kube::Service& service) {
     return families;
 }
 
-}  // namespace
-
-Verdict<Request> parse_request(const kube::Service& service, const kube::Labels& namespace_labels) {
-    Request request;
-    request.service = service.meta.key;
-    request.service_labels = service.meta.labels;
-    request.namespace_labels = namespace_labels;
-    request.families = families_of(service);
-    request.policy = service.ip_family_policy;
-    if (service.headless || request.families.empty()) {
+std::optional<Refusal> unfit_cluster_ips(
+    const kube::Service& service, const std::vector<net::Family>& families
+) {
+    if (service.headless || families.empty()) {
         return Refusal{
             Reason::NoClusterIp,
             "it has no cluster IP: an external address leads to cluster IPs, so leave clusterIP "
             "unset instead of None"};
     }
-    if (request.policy == kube::IpFamilyPolicy::RequireDualStack && request.families.size() < 2) {
+    if (service.cluster_ips.size() > 2 ||
+        (service.cluster_ips.size() == 2 &&
+         service.cluster_ips[0].family() == service.cluster_ips[1].family())) {
+        return Refusal{
+            Reason::UnclearClusterIps,
+            "the families of its cluster IPs are unclear: a Service has one cluster IP, or one "
+            "IPv4 and one IPv6"};
+    }
+    if (service.ip_family_policy == kube::IpFamilyPolicy::RequireDualStack && families.size() < 2) {
         return Refusal{
             Reason::DualStackNotPossible,
             "ipFamilyPolicy RequireDualStack needs two cluster IPs and it has one: enable dual "
             "stack in the cluster or use PreferDualStack"};
     }
-    auto addresses = requested_addresses(service);
-    if (!addresses) {
-        return addresses.error();
+    return std::nullopt;
+}
+
+}  // namespace
+
+Verdict<Request> parse_request_for_any(
+    const kube::Service& service, const kube::Labels& namespace_labels
+) {
+    Request request;
+    request.service = service.meta.key;
+    request.service_labels = &service.meta.labels;
+    request.namespace_labels = &namespace_labels;
+    request.families = families_of(service);
+    request.policy = service.ip_family_policy;
+    if (auto refusal = unfit_cluster_ips(service, request.families)) {
+        return *std::move(refusal);
     }
-    request.addresses = std::move(*addresses);
     request.pool = annotation_of(service, kAddressPoolAnnotation);
     request.sharing.key = annotation_of(service, kSharingAnnotation);
     request.sharing.backend = backend_of(service);
     for (const kube::ServicePort& port : service.ports) {
         request.sharing.ports.push_back({port.protocol, port.port});
+    }
+    return request;
+}
+
+Verdict<Request> parse_request(const kube::Service& service, const kube::Labels& namespace_labels) {
+    auto request = parse_request_for_any(service, namespace_labels);
+    if (request) {
+        auto addresses = requested_addresses(service);
+        if (!addresses) {
+            return addresses.error();
+        }
+        request->addresses = std::move(*addresses);
     }
     return request;
 }

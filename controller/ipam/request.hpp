@@ -37,19 +37,27 @@ struct Sharing {
     friend bool operator==(const Sharing&, const Sharing&) = default;
 };
 
+inline const kube::Labels kNoLabels;
+
 struct Request {
     kube::ObjectKey service;
-    kube::Labels service_labels;
-    kube::Labels namespace_labels;
+    // Of the Service and of its Namespace; not owned: a Request lives as long as one decision.
+    const kube::Labels* service_labels = &kNoLabels;
+    const kube::Labels* namespace_labels = &kNoLabels;
     std::vector<net::Family> families;  // of the cluster IPs, primary first; one or two
     kube::IpFamilyPolicy policy = kube::IpFamilyPolicy::SingleStack;
     std::vector<net::IpAddress> addresses;  // asked for by value; empty: any
     std::string pool;                       // asked for by name; "": any
     Sharing sharing;
-    friend bool operator==(const Request&, const Request&) = default;
 };
 
+// The Request refers to the labels of both arguments.
 [[nodiscard]] Verdict<Request> parse_request(
+    const kube::Service& service, const kube::Labels& namespace_labels
+);
+// The same as if the Service asked for no address by value: what it may keep while that part of it
+// cannot be read.
+[[nodiscard]] Verdict<Request> parse_request_for_any(
     const kube::Service& service, const kube::Labels& namespace_labels
 );
 

@@ -3,27 +3,25 @@
 #include "controller/plan/sentences.hpp"
 
 #include <algorithm>
-#include <iterator>
-#include <tuple>
 #include <utility>
 
 namespace steelyard::controller_plan {
 namespace {
 
 bool selects_namespaces(const config::Config& config) {
-    return std::any_of(config.pools.begin(), config.pools.end(), [](const config::Pool& pool) {
-        return pool.service_allocation && !pool.service_allocation->namespace_selectors.empty();
-    });
-}
-
-// The Service as if it asked for no address by value.
-kube::Service without_requested_addresses(const kube::Service& service) {
-    kube::Service copy = service;
-    copy.load_balancer_ip.clear();
-    std::erase_if(copy.meta.annotations, [](const auto& annotation) {
-        return annotation.first.ends_with("/loadBalancerIPs");
-    });
-    return copy;
+    const auto by_quota = [](const config::Quota& quota) {
+        return !quota.namespace_selectors.empty();
+    };
+    return std::ranges::any_of(
+               config.pools,
+               [](const config::Pool& pool) {
+                   return pool.service_allocation &&
+                          !pool.service_allocation->namespace_selectors.empty();
+               }
+           ) ||
+           std::ranges::any_of(config.policies, [&](const config::AllocationPolicy& policy) {
+               return std::ranges::any_of(policy.quotas, by_quota);
+           });
 }
 
 bool may_grow(const ipam::Request& request, const Standing& standing) {
@@ -53,10 +51,16 @@ Standing standing_of(const kube::Service& service) {
     return standing;
 }
 
+Standing Planner::last_of(const Entry& entry) {
+    return entry.decided ? *entry.decided : standing_of(*entry.service);
+}
+
 void Planner::on_config(std::shared_ptr<const config::Config> config) {
     config_ = std::move(config);
     namespaces_matter_ = selects_namespaces(*config_);
     allocator_.set_pools(config_);
+    reservations_.on_config(config_);
+    waiters_.clear();
     for (const auto& [key, entry] : services_) {
         dirty_.insert(key);
     }
@@ -86,70 +90,122 @@ void Planner::on_service(std::shared_ptr<const kube::Service> service) {
         on_service_deleted(key);  // deleted and made again between two looks
     }
     Entry& entry = services_[key];
-    if (!entry.service) {
-        entry.last = standing_of(*service);
+    if (entry.service) {
+        Standing last = last_of(entry);
+        const bool shown = last == standing_of(*service);
+        entry.decided = shown ? nullptr : std::make_unique<const Standing>(std::move(last));
     }
     entry.service = std::move(service);
     dirty_.insert(key);
 }
 
 void Planner::on_service_deleted(const kube::ObjectKey& key) {
-    release(key);
+    allocator_.release(key);
+    waiters_.erase(key);
     services_.erase(key);
     dirty_.erase(key);
-    waiting_.erase(key);
+    reservations_.on_service(key);
 }
 
-Plan Planner::plan([[maybe_unused]] WallTime now) {
+void Planner::on_reservation(std::shared_ptr<const kube::AddressReservation> reservation) {
+    mark(reservations_.on_object(std::move(reservation)));
+}
+
+void Planner::on_reservation_deleted(const kube::ObjectKey& key) {
+    mark(reservations_.on_deleted(key));
+}
+
+void Planner::mark(const std::vector<kube::ObjectKey>& services) {
+    for (const kube::ObjectKey& key : services) {
+        if (services_.contains(key)) {
+            dirty_.insert(key);
+        }
+    }
+}
+
+Plan Planner::plan(WallTime now) {
     Plan plan;
     if (!synced_ || !config_) {
         return plan;
     }
-    std::vector<Work> round;
-    take(std::exchange(dirty_, {}), round);
-    if (freed_) {
-        // Only a review frees, and those who wait are the last to be reviewed: one round is enough.
-        take(waiting_, round);
-        freed_ = false;
+    const auto undecided = [this](const kube::ObjectKey& key) {
+        const auto found = services_.find(key);
+        return found != services_.end() && awaits_namespace(*found->second.service);
+    };
+    const auto is_open = [this](const ipam::Want& want) {
+        return allocator_.is_open(want);
+    };
+    reservations_.expire(now);
+    serve(review_dirty(plan), plan);
+    reservations_.settle(now, undecided, plan.reservations);
+    // A reservation that ended just now may have left something.
+    for (waiters_.open(allocator_.take_openings()); waiters_.next(is_open) != nullptr;
+         waiters_.open(allocator_.take_openings())) {
+        serve({}, plan);
+        reservations_.settle(now, undecided, plan.reservations);
     }
-    sort_by_age(round);
-    for (Work& work : round) {
-        fulfil(work);
-    }
-    for (Work& work : round) {
-        conclude(work, plan.outcomes);
-    }
+    plan.next = reservations_.next_expiry();
     return plan;
 }
 
-// Appends those of `keys` that are not in the round yet, and reviews them.
-void Planner::take(const std::set<kube::ObjectKey>& keys, std::vector<Work>& round) {
-    std::set<const Entry*> present;
-    for (const Work& work : round) {
-        present.insert(work.entry);
-    }
-    std::vector<Work> added;
-    for (const kube::ObjectKey& key : keys) {
+// Oldest first: who came first keeps a contested address, and is served first.
+std::vector<Planner::Work> Planner::review_dirty(Plan& plan) {
+    std::vector<std::pair<Age, Entry*>> reviewed;
+    for (const kube::ObjectKey& key : std::exchange(dirty_, {})) {
         Entry& entry = services_.at(key);
-        if (!present.contains(&entry) && !awaits_namespace(*entry.service)) {
-            added.push_back({&entry, {}, {}, {}, {}, false});
+        if (!awaits_namespace(*entry.service)) {
+            waiters_.erase(key);
+            reviewed.emplace_back(age_of(entry.service->meta), &entry);
         }
     }
-    sort_by_age(added);
-    for (Work& work : added) {
+    std::ranges::sort(reviewed);
+    std::vector<Work> round;
+    for (const auto& [age, entry] : reviewed) {
+        Work work{entry, {}, {}, {}, {}, false};
         review(work);
+        const bool settled = !work.request || (!work.standing.addresses.empty() &&
+                                               !may_grow(*work.request, work.standing));
+        if (settled) {
+            conclude(work, plan.outcomes);
+        } else {
+            round.push_back(std::move(work));
+        }
     }
-    std::move(added.begin(), added.end(), std::back_inserter(round));
+    return round;
 }
 
-// Oldest first: who came first keeps a contested address, and is served first.
-void Planner::sort_by_age(std::vector<Work>& round) {
-    std::stable_sort(round.begin(), round.end(), [](const Work& a, const Work& b) {
-        const kube::ObjectMeta& left = a.entry->service->meta;
-        const kube::ObjectMeta& right = b.entry->service->meta;
-        return std::tie(left.creation_timestamp, left.uid) <
-               std::tie(right.creation_timestamp, right.uid);
-    });
+void Planner::serve(std::vector<Work> round, Plan& plan) {
+    const auto is_open = [this](const ipam::Want& want) {
+        return allocator_.is_open(want);
+    };
+    for (auto work = round.begin();;) {
+        waiters_.open(allocator_.take_openings());
+        const Waiters::Call* waiter = waiters_.next(is_open);
+        if (work != round.end() &&
+            (waiter == nullptr || age_of(work->entry->service->meta) < waiter->age)) {
+            fulfil(*work);
+            conclude(*work, plan.outcomes);
+            ++work;
+        } else if (waiter != nullptr) {
+            const Waiters::Call next = *waiter;
+            waiters_.called();
+            call(next, plan);
+        } else {
+            return;
+        }
+    }
+}
+
+void Planner::call(const Waiters::Call& call, Plan& plan) {
+    Work work{&services_.at(call.age.service), {}, {}, {}, {}, false};
+    review(work);
+    fulfil(work);
+    // Whoever needs a single address is refused by a quota for all the others behind it.
+    if (call.want.kind == ipam::Want::Kind::Quota && work.refusal && work.request &&
+        work.request->families.size() == 1) {
+        waiters_.close(call.want);
+    }
+    conclude(work, plan.outcomes);
 }
 
 Planner::Claim Planner::claim(const kube::Service& service) const {
@@ -194,49 +250,63 @@ void Planner::review(Work& work) {
     if (!lost.empty()) {
         work.events.push_back(sentences::cleared(lost, *work.refusal));
     }
-    release(service.meta.key);
+    allocator_.release(service.meta.key);
 }
 
 void Planner::review_foreign(Work& work, Claim whose) {
     const kube::Service& service = *work.entry->service;
     const Standing shown = standing_of(service);
-    const ipam::Assignment* held = allocator_.find(service.meta.key);
+    const auto held = allocator_.find(service.meta.key);
     if (whose == Claim::NotLoadBalancer) {
         // Only what carries our mark is cleared: other status belongs to somebody else.
-        work.leave_alone = held == nullptr && shown.pool.empty() && !shown.condition;
+        work.leave_alone = !held && shown.pool.empty() && !shown.condition;
     } else {
         // Another instance may serve that class by now, with the same annotation; only a status
         // that still shows exactly what we gave is ours to clear.
-        work.leave_alone = held == nullptr || held->addresses != shown.addresses;
+        work.leave_alone = !held || held->addresses != shown.addresses;
     }
-    release(service.meta.key);
+    allocator_.release(service.meta.key);
 }
 
 void Planner::review_current(Work& work, const ipam::Request& request) {
-    const kube::ObjectKey& key = request.service;
     // What we hold is the truth; status only counts for what we have not seen before, after a
     // start.
-    const ipam::Assignment* held = allocator_.find(key);
+    const auto held = allocator_.find(request.service);
     const std::vector<net::IpAddress> current =
-        held != nullptr ? held->addresses : standing_of(*work.entry->service).addresses;
+        held ? held->addresses : standing_of(*work.entry->service).addresses;
     if (current.empty()) {
         return;
     }
-    const bool other_sharing = held != nullptr && *allocator_.sharing_of(key) != request.sharing;
-    const auto adopted = allocator_.adopt(request, current);
-    if (!adopted) {
-        work.events.push_back(sentences::cleared(current, adopted.error()));
-        release(key);
+    const auto kept = keep(request, current);
+    if (!kept) {
+        work.events.push_back(sentences::cleared(current, kept.error()));
+        allocator_.release(request.service);
         return;
     }
-    freed_ = freed_ || other_sharing;
-    work.standing.addresses = adopted->addresses;
-    work.standing.pool = adopted->pool;
+    work.standing.addresses = kept->addresses;
+    work.standing.pool = kept->pool;
+}
+
+// All of it; or, when the Service became a single-stack one, the address of that family.
+ipam::Verdict<ipam::Assignment> Planner::keep(
+    const ipam::Request& request, const std::vector<net::IpAddress>& current
+) {
+    auto kept = allocator_.adopt(request, current);
+    if (kept || kept.error().reason != ipam::Reason::FamilyMismatch || current.size() != 2 ||
+        request.families.size() != 1) {
+        return kept;
+    }
+    for (const net::IpAddress& address : current) {
+        if (address.family() == request.families.front()) {
+            return allocator_.adopt(request, std::span(&address, 1));
+        }
+    }
+    return kept;
 }
 
 void Planner::review_invalid(Work& work) {
-    const kube::Service service = without_requested_addresses(*work.entry->service);
-    const auto request = ipam::parse_request(service, labels_of(service.meta.key.ns));
+    const kube::Service& service = *work.entry->service;
+    const auto request = ipam::parse_request_for_any(service, labels_of(service.meta.key.ns));
     if (request) {
         review_current(work, *request);
     }
@@ -273,30 +343,37 @@ void Planner::extend(Work& work) {
     work.events.push_back(sentences::allocated(grown->addresses));
 }
 
+void Planner::wait_or_not(const Work& work, bool ours) {
+    const kube::ObjectMeta& meta = work.entry->service->meta;
+    if (ours && work.request && work.refusal) {
+        waiters_.set(age_of(meta), allocator_.wants(*work.request, *work.refusal));
+    } else {
+        waiters_.erase(meta.key);
+    }
+    reservations_.on_service(meta.key);
+}
+
 void Planner::conclude(Work& work, std::vector<Outcome>& outcomes) {
-    const kube::Service& service = *work.entry->service;
+    Entry& entry = *work.entry;
+    const kube::Service& service = *entry.service;
     const kube::ObjectKey& key = service.meta.key;
     const bool ours = claim(service) == Claim::Ours;
-    const bool waits = ours && work.request && work.refusal;
-    if (waits) {
-        waiting_.insert(key);
-    } else {
-        waiting_.erase(key);
-    }
+    wait_or_not(work, ours);
     if (work.leave_alone) {
-        work.entry->last = standing_of(service);
+        entry.decided = nullptr;
         return;
     }
+    const Standing last = last_of(entry);
     Standing& standing = work.standing;
     if (ours && work.refusal) {
         const bool has = !standing.addresses.empty();
         standing.condition =
             has ? sentences::assigned_but(*work.refusal) : sentences::not_assigned(*work.refusal);
         // Said once, not on every look, nor again after a restart.
-        if (work.entry->last.condition != standing.condition) {
+        if (last.condition != standing.condition) {
             work.events.push_back(
-                has && waits ? sentences::second_failed(key, *work.refusal)
-                             : sentences::failed(key, *work.refusal)
+                has && work.request ? sentences::second_failed(key, *work.refusal)
+                                    : sentences::failed(key, *work.refusal)
             );
         }
     } else if (ours) {
@@ -304,21 +381,20 @@ void Planner::conclude(Work& work, std::vector<Outcome>& outcomes) {
     }
     // A decision that returns to what the object shows is written too: it replaces the one before
     // it, which may still be on its way to the API.
-    const bool decided_anew = standing != work.entry->last;
-    const bool write = decided_anew || standing != standing_of(service);
+    const bool decided_anew = standing != last;
+    const bool shown = standing == standing_of(service);
     if (decided_anew) {
         for (const std::string& annotation : ipam::deprecated_annotations(service)) {
             work.events.push_back(sentences::deprecated(annotation));
         }
     }
-    work.entry->last = standing;
+    entry.decided = shown ? nullptr : std::make_unique<const Standing>(standing);
+    const bool write = decided_anew || !shown;
     if (write || !work.events.empty()) {
-        outcomes.push_back({key, service.meta.uid, standing, write, std::move(work.events)});
+        outcomes.push_back(
+            {key, service.meta.uid, std::move(standing), write, std::move(work.events)}
+        );
     }
-}
-
-void Planner::release(const kube::ObjectKey& key) {
-    freed_ = allocator_.release(key) || freed_;
 }
 
 }  // namespace steelyard::controller_plan

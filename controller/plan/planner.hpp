@@ -4,6 +4,9 @@
 #include "common/kube/model/core.hpp"
 #include "common/kube/model/steelyard.hpp"
 #include "controller/ipam/allocator.hpp"
+#include "controller/plan/explanation.hpp"
+#include "controller/plan/reservations.hpp"
+#include "controller/plan/waiters.hpp"
 
 #include <map>
 #include <memory>
@@ -29,6 +32,9 @@ inline constexpr std::string_view kAdditionalAssignFailed = "AdditionalAssignFai
 inline constexpr std::string_view kAllocationFailed = "AllocationFailed";
 inline constexpr std::string_view kLoadBalancerFailed = "LoadBalancerFailed";
 inline constexpr std::string_view kDeprecatedAnnotation = "deprecatedAnnotation";
+inline constexpr std::string_view kNotEnoughClusterIps = "not enough clusterips";
+inline constexpr std::string_view kUnclearClusterIps = "noclusterIPsIPFamily";
+inline constexpr std::string_view kUnclearAddresses = "nolbIPsIPFamily";
 
 struct Options {
     std::string load_balancer_class;    // "": Services without a class; else only that class
@@ -62,15 +68,6 @@ struct Outcome {
     friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-// What has to be done to an AddressReservation object. Create: metadata.name, labels and spec.
-// Status: its status becomes that of `object`. Delete: the object with that name and uid.
-struct ReservationChange {
-    enum class Kind : std::uint8_t { Create, Status, Delete };
-    Kind kind = Kind::Create;
-    kube::AddressReservation object;
-    friend bool operator==(const ReservationChange&, const ReservationChange&) = default;
-};
-
 struct Plan {
     // The Services whose standing has to be written, or about which there is something to say.
     std::vector<Outcome> outcomes;
@@ -80,25 +77,35 @@ struct Plan {
 
 class Planner {
 public:
-    explicit Planner(Options options) : options_(std::move(options)) {}
+    explicit Planner(Options options)
+        : options_(std::move(options)), reservations_(options_.ns, allocator_) {}
+    Planner(const Planner&) = delete;
+    Planner& operator=(const Planner&) = delete;
 
     void on_config(std::shared_ptr<const config::Config> config);
     void on_namespace(const std::string& name, kube::Labels labels);
     void on_namespace_deleted(const std::string& name);
     void on_service(std::shared_ptr<const kube::Service> service);
     void on_service_deleted(const kube::ObjectKey& key);
-    // Every Service and Namespace there is has been reported: plan() may decide from now on.
+    // Of our own namespace only: others do not count.
+    void on_reservation(std::shared_ptr<const kube::AddressReservation> reservation);
+    void on_reservation_deleted(const kube::ObjectKey& key);
+    // Every Service, Namespace and AddressReservation there is has been reported: plan() may decide
+    // from now on.
     void on_synced() { synced_ = true; }
 
     // Nothing until on_synced() and the first on_config().
     [[nodiscard]] Plan plan(WallTime now);
 
+    // What the Service asks for, and what every pool says to that, by the functions plan() uses.
+    [[nodiscard]] Explanation explain(const kube::ObjectKey& key) const;
     [[nodiscard]] std::vector<ipam::PoolCount> counts() const { return allocator_.counts(); }
 
 private:
     struct Entry {
         std::shared_ptr<const kube::Service> service;
-        Standing last;  // what was decided last; at first what the object shows
+        // What was decided last; absent when it is what the object shows.
+        std::unique_ptr<const Standing> decided;
     };
     // One Service on its way through plan().
     struct Work {
@@ -114,27 +121,35 @@ private:
     [[nodiscard]] Claim claim(const kube::Service& service) const;
     [[nodiscard]] bool awaits_namespace(const kube::Service& service) const;
     [[nodiscard]] const kube::Labels& labels_of(const std::string& ns) const;
-    void take(const std::set<kube::ObjectKey>& keys, std::vector<Work>& round);
-    static void sort_by_age(std::vector<Work>& round);
-    void review(Work& work);                       // phase 1
+    [[nodiscard]] static Standing last_of(const Entry& entry);
+    void mark(const std::vector<kube::ObjectKey>& services);
+    // Phase 1 for all that is dirty; what is settled by that is concluded at once.
+    [[nodiscard]] std::vector<Work> review_dirty(Plan& plan);
+    // Phase 2: those left of the first, and those who waited for what became free, oldest first.
+    void serve(std::vector<Work> round, Plan& plan);
+    void call(const Waiters::Call& call, Plan& plan);
+    void review(Work& work);
     void review_foreign(Work& work, Claim claim);  // not ours, or no longer
     void review_current(Work& work, const ipam::Request& request);
     void review_invalid(Work& work);  // keeps what it has
-    void fulfil(Work& work);          // phase 2
+    [[nodiscard]] ipam::Verdict<ipam::Assignment> keep(
+        const ipam::Request& request, const std::vector<net::IpAddress>& current
+    );
+    void fulfil(Work& work);
     void extend(Work& work);
     void conclude(Work& work, std::vector<Outcome>& outcomes);
-    void release(const kube::ObjectKey& key);
+    void wait_or_not(const Work& work, bool ours);
 
     Options options_;
     bool synced_ = false;
-    bool freed_ = false;              // something a waiting Service may want became free
-    bool namespaces_matter_ = false;  // a pool selects Namespaces by label
+    bool namespaces_matter_ = false;  // a pool or a quota selects Namespaces by label
     std::shared_ptr<const config::Config> config_;
     ipam::Allocator allocator_;
+    Reservations reservations_;  // uses allocator_
     std::map<std::string, kube::Labels> namespaces_;
     std::map<kube::ObjectKey, Entry> services_;
     std::set<kube::ObjectKey> dirty_;
-    std::set<kube::ObjectKey> waiting_;  // would take an address, or a second one
+    Waiters waiters_;
 };
 
 }  // namespace steelyard::controller_plan

@@ -465,7 +465,7 @@ TEST(PlannerTest, HeadlessServiceIsToldItNeedsAClusterIp) {
     headless.cluster_ips.clear();
     cluster.put(headless);
 
-    EXPECT_THAT(reasons(cluster.run()), ElementsAre("AllocationFailed"));
+    EXPECT_THAT(reasons(cluster.run()), ElementsAre("noclusterIPsIPFamily"));
     EXPECT_EQ(cluster.reason_of("web"), "NoClusterIP");
 }
 

@@ -13,7 +13,12 @@ std::string list(const std::vector<net::IpAddress>& addresses) {
 }
 
 kube::ServiceCondition condition(bool status, std::string reason, std::string message) {
-    return {std::string(kConditionType), status, std::move(reason), std::move(message)};
+    kube::ServiceCondition made;
+    made.type = kConditionType;
+    made.status = status;
+    made.reason = std::move(reason);
+    made.message = std::move(message);
+    return made;
 }
 
 }  // namespace
@@ -23,6 +28,14 @@ Event allocated(const std::vector<net::IpAddress>& addresses) {
 }
 
 Event cleared(const std::vector<net::IpAddress>& addresses, const ipam::Refusal& refusal) {
+    if (addresses.size() > 2 ||
+        (addresses.size() == 2 && addresses[0].family() == addresses[1].family())) {
+        return {
+            true,
+            std::string(kUnclearAddresses),
+            "Taking back IP " + list(addresses) +
+                ": a Service has one address, or one IPv4 and one IPv6"};
+    }
     return {
         false,
         std::string(kClearAssignment),
@@ -32,6 +45,13 @@ Event cleared(const std::vector<net::IpAddress>& addresses, const ipam::Refusal&
 Event failed(const kube::ObjectKey& service, const ipam::Refusal& refusal) {
     if (refusal.reason == ipam::Reason::InvalidRequest) {
         return {true, std::string(kLoadBalancerFailed), refusal.message};
+    }
+    if (refusal.reason == ipam::Reason::DualStackNotPossible) {
+        return {true, std::string(kNotEnoughClusterIps), refusal.message};
+    }
+    if (refusal.reason == ipam::Reason::NoClusterIp ||
+        refusal.reason == ipam::Reason::UnclearClusterIps) {
+        return {true, std::string(kUnclearClusterIps), refusal.message};
     }
     return {
         true,

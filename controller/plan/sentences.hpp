@@ -9,7 +9,7 @@ namespace steelyard::controller_plan::sentences {
 [[nodiscard]] Event cleared(
     const std::vector<net::IpAddress>& addresses, const ipam::Refusal& refusal
 );
-// AllocationFailed, or LoadBalancerFailed when the request itself is wrong.
+// AllocationFailed, or what MetalLB calls it when the request or the cluster IPs are wrong.
 [[nodiscard]] Event failed(const kube::ObjectKey& service, const ipam::Refusal& refusal);
 [[nodiscard]] Event second_failed(const kube::ObjectKey& service, const ipam::Refusal& refusal);
 [[nodiscard]] Event deprecated(const std::string& annotation);
