@@ -9,10 +9,12 @@
 // BGPPeer between metallb.io/v1beta1 and v1beta2, without loss either way. v1beta1 has fewer
 // fields: the others travel in an annotation, and come back from it. What v1beta1 requires and
 // v1beta2 may leave out (peerASN beside dynamicASN, peerAddress beside interface) is filled in
-// with "nothing" (0, "") on the way down. Absent timers stay absent.
+// with "nothing" (0, "") on the way down. Absent timers stay absent. One thing has only one way of
+// being said in v1beta2: peerPort 0 becomes absent.
 namespace steelyard::admission {
 
-// {"field": value} of the fields of spec that v1beta1 lacks; null for one that was filled in.
+// {"field": value} of the fields of spec that v1beta1 lacks; null for one that was filled in. The
+// field "" stands for an annotation of this name in the v1beta2 object.
 inline constexpr std::string_view kLaterFields = "steelyard.io/v1beta2-fields";
 
 // A ConversionReview (apiextensions.k8s.io/v1) in, its answer out. Invalid, in one line, when this

@@ -12,10 +12,10 @@
 namespace steelyard::admission {
 
 // Kinds we do not know, subresources and other operations are allowed. Invalid, in one line, when
-// this is no AdmissionReview. Without a snapshot (the daemon has only just started) the object is
-// judged alone, and a warning says so.
+// this is no AdmissionReview. With a snapshot that is not known yet the object is judged alone, and
+// a warning says so.
 [[nodiscard]] Result<nlohmann::json> review(
-    const nlohmann::json& admission_review, const Snapshot* snapshot
+    const nlohmann::json& admission_review, const Snapshot& snapshot
 );
 
 }  // namespace steelyard::admission

@@ -11,6 +11,7 @@ namespace steelyard::admission {
 struct Snapshot {
     config::Objects objects;  // without a scope: nodes are not known to the controller
     std::string ns;           // the daemons' own namespace; objects elsewhere count for nothing
+    bool known = true;        // false: just started, `objects` is empty for want of knowing better
 };
 
 }  // namespace steelyard::admission
