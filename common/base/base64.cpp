@@ -42,4 +42,20 @@ std::optional<std::string> decode_base64(std::string_view text) {
     return result;
 }
 
+std::string encode_base64(std::string_view bytes) {
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::uint32_t bits = 0;
+        for (std::size_t k = i; k < i + 3; ++k) {
+            bits = bits << 8U | (k < bytes.size() ? static_cast<unsigned char>(bytes[k]) : 0U);
+        }
+        text += kAlphabet[bits >> 18U];
+        text += kAlphabet[bits >> 12U & 63U];
+        text += i + 1 < bytes.size() ? kAlphabet[bits >> 6U & 63U] : '=';
+        text += i + 2 < bytes.size() ? kAlphabet[bits & 63U] : '=';
+    }
+    return text;
+}
+
 }  // namespace steelyard

@@ -9,5 +9,7 @@ namespace steelyard {
 
 // Blanks and line ends are skipped; nullopt for anything else outside the alphabet.
 [[nodiscard]] std::optional<std::string> decode_base64(std::string_view text);
+// With padding, on one line.
+[[nodiscard]] std::string encode_base64(std::string_view bytes);
 
 }  // namespace steelyard

@@ -15,5 +15,13 @@ TEST(Base64Test, Table) {
     }
 }
 
+TEST(Base64Test, EncodesWhatItDecodes) {
+    EXPECT_EQ(encode_base64(""), "");
+    EXPECT_EQ(encode_base64("f"), "Zg==");
+    EXPECT_EQ(encode_base64("fo"), "Zm8=");
+    EXPECT_EQ(encode_base64("foobar"), "Zm9vYmFy");
+    EXPECT_EQ(encode_base64("\xff\xfe\xfd"), "//79");
+}
+
 }  // namespace
 }  // namespace steelyard
