@@ -69,7 +69,8 @@ class Agent:
         self.controllers = None
         self.control_plane = None
         operations = {name: getattr(self, f"operation_{name}")
-                      for name in ("kill", "restore", "partition", "heal", "status", "cable", "api", "ask", "claim")}
+                      for name in ("kill", "restore", "partition", "heal", "status", "cable", "api", "ask", "claim",
+                                   "rotate_tokens")}
         self.api = None
         line = os.open(LINE, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(line, termios.TCSANOW)
@@ -175,6 +176,12 @@ class Agent:
     async def operation_cable(self, node, interface, plugged):
         """A cable is plugged in or out."""
         await self.machines.set_cable(node, interface, plugged)
+
+    async def operation_rotate_tokens(self):
+        """Every pod gets a new service account token."""
+        for kubelet in self.kubelets.values():
+            for worker in list(kubelet.workers.values()):
+                await worker.rotate_tokens()
 
     async def operation_api(self, method, path, body=None, content_type="application/json"):
         """A request to the API server: its HTTP status and body as JSON, in bytes."""

@@ -20,6 +20,9 @@ CONTROLLERS = ("deployment", "replicaset", "daemonset", "endpointslice", "servic
 SERVICES6 = "fd00:10:96::/112"
 ETCD = "http://127.0.0.1:2379"
 CERTIFICATE_DAYS = "2"
+# Every request of Steelyard's service accounts is noted down: who, what, and how it was answered.
+AUDIT = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [
+    {"level": "Metadata", "userGroups": ["system:serviceaccounts:metallb-system"]}, {"level": "None"}]}
 
 
 class ControlPlane:
@@ -105,6 +108,7 @@ class Kubernetes(ControlPlane):
         self.state.mkdir(parents=True)
         await self.make_certificates()
         self.write_kubeconfig()
+        (self.state / "audit.yaml").write_text(json.dumps(AUDIT), encoding="utf-8")
         progress("etcd, kube-apiserver")
         self.spawn("etcd", self.etcd(), GOMAXPROCS="1")
         self.spawn("apiserver", self.apiserver(), GOMAXPROCS="1", GOGC="200")
@@ -170,6 +174,7 @@ class Kubernetes(ControlPlane):
                 f"--service-account-key-file={self.file('tokens.pub')}",
                 f"--service-account-signing-key-file={self.file('tokens.key')}",
                 f"--service-cluster-ip-range={self.topology.services},{SERVICES6}",
+                f"--audit-policy-file={self.file('audit.yaml')}", f"--audit-log-path={self.logs / 'audit.log'}",
                 "--allow-privileged", "--enable-aggregator-routing", "--profiling=false"]
 
     def controller_manager(self):

@@ -203,11 +203,17 @@ def start(state, settings, memory, limit):
     os.wait()
     path = os.path.join(state, SOCKET)
     deadline = time.monotonic() + 10
-    while not os.path.exists(path):
+    while not _answers(path):
         if time.monotonic() > deadline or not os.path.exists(state):
             raise uml.LabError("the lab's daemon did not start")
         time.sleep(0.02)
     os.close(reader)
+
+
+def _answers(path):
+    """Whether somebody listens there; a socket that is bound but does not listen yet refuses."""
+    with socket.socket(socket.AF_UNIX) as link:
+        return link.connect_ex(path) == 0
 
 
 def _run(state, settings, memory, limit):

@@ -123,7 +123,7 @@ def down(state):
 def log_files(state, prefix):
     """The log files of a pod (by the beginning of its name) or of a part of the lab."""
     parts = {"agent": ["agent.log", "start.log"], "console": ["console"],
-             **{name: [f"logs/{name}.log"] for name in ("apiserver", "etcd", "controller-manager")}}
+             **{name: [f"logs/{name}.log"] for name in ("apiserver", "audit", "etcd", "controller-manager")}}
     if prefix in parts:
         return [path for name in parts[prefix] if (path := Path(state) / name).exists()]
     return [path for path in sorted((Path(state) / "logs").glob("*_*_*.log"))

@@ -76,6 +76,7 @@ class PodWorker:
         self.gone = False
         self.changed = asyncio.Event()
         self.reported = None
+        self.token_files = []
         self.tasks = [asyncio.create_task(self._guarded(self._run())), asyncio.create_task(self._report())]
 
     async def _guarded(self, work):
@@ -192,6 +193,9 @@ class PodWorker:
             if "emptyDir" in volume:
                 folder.chmod(0o777)
             self._write_files(folder, podspec.volume_files(volume, self.pod, self.objects, lambda _: token))
+            self.token_files += [folder / source["serviceAccountToken"]["path"]
+                                 for source in volume.get("projected", {}).get("sources", [])
+                                 if "serviceAccountToken" in source]
             volumes[volume["name"]] = folder
         if self.pod["spec"].get("automountServiceAccountToken", True) and not self._has_token_volume():
             volumes[podspec.TOKEN_FOLDER] = await self._token_volume()
@@ -208,7 +212,15 @@ class PodWorker:
         self._write_files(folder, {"token": (await self._token(), 0o644),
                                    "ca.crt": (self.kubelet.ca, 0o644),
                                    "namespace": (self.pod["metadata"]["namespace"].encode(), 0o644)})
+        self.token_files.append(folder / "token")
         return folder
+
+    async def rotate_tokens(self):
+        """New tokens in place of the pod's, as a kubelet does it when most of their life is over."""
+        for path in self.token_files:
+            fresh = path.with_name(f".{path.name}")
+            self._write_files(path.parent, {fresh.name: (await self._token(), 0o644)})
+            fresh.replace(path)
 
     @staticmethod
     def _write_files(folder, files):
