@@ -185,6 +185,37 @@ check 'create role' 'created' k create clusterrole reader --verb=get,list --reso
 check 'create deployment' 'created' k create deployment d -n extra --image=nginx
 check 'expose' 'service/d exposed' k expose deployment d -n extra --port=80
 check 'can-i' 'yes' k auth can-i get services
+cat >"$work/lease.yaml" <<'Y'
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: leader, namespace: extra}
+spec: {holderIdentity: me, leaseDurationSeconds: 15, renewTime: "2026-01-02T03:04:05.000006Z"}
+Y
+check 'lease' 'lease.coordination.k8s.io/leader created' k apply -f "$work/lease.yaml"
+check 'lease shows its holder' 'leader +me ' k get leases -n extra
+check 'a chunked list is whole' '^5$' bash -c "$KUBECTL get ns --chunk-size=2 -o name | grep -Ec \
+    'default|kube-system|kube-public|kube-node-lease|extra'"
+cat >"$work/hook.yaml" <<'Y'
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: guard}
+webhooks:
+- name: maps.example.org
+  clientConfig: {service: {name: none, namespace: extra, path: /v}}
+  rules: [{operations: [CREATE], apiGroups: [""], apiVersions: [v1], resources: [configmaps]}]
+  sideEffects: None
+  admissionReviewVersions: [v1]
+Y
+check 'webhook configuration' 'created' k apply -f "$work/hook.yaml"
+check 'webhook out of reach' 'failed calling webhook "maps.example.org": failed to call webhook: Post "https://none.extra.svc:443/v\?timeout=10s": service "none" not found' \
+    k create configmap guarded -n extra
+k patch validatingwebhookconfiguration guard --type=json \
+    -p '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]' >/dev/null
+check 'webhook out of reach is ignored' 'created' k create configmap guarded -n extra
+sed -e 's/served: true/served: true\n    deprecated: true/' -e 's/pools/ponds/; s/Pool\b/Pond/; s/singular: pool/singular: pond/; s/pl\]/pd]/' \
+    "$work/crd.yaml" >"$work/old.yaml"
+check 'crd with a deprecated version' 'created' k apply -f "$work/old.yaml"
+check 'a deprecated version warns' 'Warning: example.org/v1 Pond is deprecated' k get ponds -A
 check 'delete' 'service "web" deleted' k delete svc web -n shop
 check 'deleted is gone' 'NotFound' k get svc web -n shop
 check 'delete namespace' 'namespace "shop" deleted' k delete ns shop

@@ -206,55 +206,6 @@ void admit_namespace(Json& ns, const Json* live) {
     }
 }
 
-void admit_crd(Json& crd) {
-    Json& spec = crd["spec"];
-    Json& names = spec["names"];
-    std::string singular = text_at(names, "kind");
-    for (char& c : singular) {
-        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    set_default(names, "singular", singular);
-    set_default(names, "listKind", text_at(names, "kind") + "List");
-    set_default(spec, "conversion", Json{{"strategy", "None"}});
-}
-
-FieldErrors validate_crd(const Json& crd) {
-    FieldErrors errors;
-    for (const char* path : {"spec.group", "spec.names.plural", "spec.names.kind", "spec.scope"}) {
-        if (text_at(crd, path).empty()) {
-            errors.push_back(required(path));
-        }
-    }
-    const std::string want = text_at(crd, "spec.names.plural") + "." + text_at(crd, "spec.group");
-    if (text_at(crd, "metadata.name") != want) {
-        errors.push_back(
-            {"metadata.name",
-             "FieldValueInvalid",
-             "Invalid value: \"" + text_at(crd, "metadata.name") +
-                 "\": must be spec.names.plural+\".\"+spec.group"}
-        );
-    }
-    std::size_t stored = 0;
-    const Json& versions = array_at(crd, "spec.versions");
-    for (std::size_t i = 0; i < versions.size(); ++i) {
-        stored += true_at(versions[i], "storage") ? 1U : 0U;
-        if (find(versions[i], "schema.openAPIV3Schema") == nullptr) {
-            errors.push_back(required(
-                "spec.versions[" + std::to_string(i) + "].schema.openAPIV3Schema",
-                "schemas are required"
-            ));
-        }
-    }
-    if (stored != 1) {
-        errors.push_back(
-            {"spec.versions",
-             "FieldValueInvalid",
-             "Invalid value: must have exactly one version marked as storage version"}
-        );
-    }
-    return errors;
-}
-
 }  // namespace
 
 FieldErrors admit_builtin(const Kind& kind, Json& object, const Json* live, const Store& store) {
@@ -278,12 +229,9 @@ FieldErrors admit_builtin(const Kind& kind, Json& object, const Json* live, cons
     } else if (kind.name == "Namespace") {
         admit_namespace(object, live);
     } else if (kind.name == "CustomResourceDefinition") {
-        if (!object.contains("spec") || !object["spec"].is_object() ||
-            !object_at(object, "spec").contains("names")) {
-            return {required("spec.names")};
-        }
-        admit_crd(object);
-        return validate_crd(object);
+        return admit_definition(object);
+    } else if (kind.group == "admissionregistration.k8s.io") {
+        return admit_webhook_configuration(object);
     }
     return {};
 }

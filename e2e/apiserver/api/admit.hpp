@@ -23,5 +23,8 @@ namespace steelyard::apiserver {
 [[nodiscard]] FieldErrors admit_service(Json& service, const Json* live, const Store& store);
 
 [[nodiscard]] FieldErrors admit_lease(const Json& lease);
+// CustomResourceDefinitions, and the configurations of admission webhooks.
+[[nodiscard]] FieldErrors admit_definition(Json& definition);
+[[nodiscard]] FieldErrors admit_webhook_configuration(Json& configuration);
 
 }  // namespace steelyard::apiserver

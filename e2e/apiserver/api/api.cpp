@@ -93,28 +93,10 @@ Api::Api(ApiOptions options, Rng rng, WallTime now)
     bootstrap(now);
 }
 
-std::string Api::random_hex(std::size_t digits) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    std::string out;
-    while (out.size() < digits) {
-        out.push_back(kHex[rng_.below(16)]);
-    }
-    return out;
-}
-
-std::string Api::make_uid() {
-    // A version 4 UUID (RFC 9562).
-    std::string hex = random_hex(32);
-    hex[12] = '4';
-    hex[16] = "89ab"[rng_.below(4)];
-    return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
-           hex.substr(16, 4) + "-" + hex.substr(20);
-}
-
 Object Api::put(const std::string& resource, Json object, WallTime now) {
     Json& metadata = object["metadata"];
     if (!metadata.contains("uid")) {
-        metadata["uid"] = make_uid();
+        metadata["uid"] = make_uid(rng_);
     }
     if (!metadata.contains("creationTimestamp")) {
         metadata["creationTimestamp"] = format_time(now);
@@ -198,7 +180,7 @@ std::string Api::mint_token(const std::string& ns, const std::string& account, W
     session.user.groups = {
         "system:serviceaccounts", "system:serviceaccounts:" + ns, "system:authenticated"};
     session.expires = expires;
-    std::string token = "sa-" + random_hex(48);
+    std::string token = "sa-" + random_hex(rng_, 48);
     sessions_.emplace(token, std::move(session));
     return token;
 }
@@ -254,7 +236,22 @@ std::optional<ApiReply> Api::serve_document(const ApiRequest& request) {
     return document.is_null() ? failure_reply(page_not_found()) : json_reply(200, document);
 }
 
+ApplyRequest Api::Call::apply_request(std::string manager) const {
+    ApplyRequest apply;
+    apply.manager = std::move(manager);
+    apply.api_version = kind->api_version(route.version);
+    apply.time = format_time(now);
+    apply.subresource = route.subresource;
+    return apply;
+}
+
 ApiReply Api::handle(const ApiRequest& request, WallTime now) {
+    Exchange exchange = new_exchange();
+    ApiReply reply = handle(request, now, exchange);
+    return exchange.pending() ? failure_reply(pending_failure()) : reply;
+}
+
+ApiReply Api::handle(const ApiRequest& request, WallTime now, Exchange& exchange) {
     if (request.method == "GET" || request.method == "HEAD") {
         if (auto reply = serve_document(request)) {
             return std::move(*reply);
@@ -264,20 +261,18 @@ ApiReply Api::handle(const ApiRequest& request, WallTime now) {
     if (!route) {
         return failure_reply(page_not_found());
     }
-    Call call{request, now, std::move(*route), {}, nullptr, nullptr, {}};
+    Call call{request, now, std::move(*route), {}, nullptr, nullptr, {}, exchange};
     call.verb = verb_of(request.method, call.route, request.query);
     return serve_resource(call);
 }
 
 ApiReply Api::serve_resource(Call& call) {
     auto outcome = dispatch(call);
-    if (!outcome) {
-        return failure_reply(outcome.error());
-    }
+    ApiReply reply = outcome ? std::move(*outcome) : failure_reply(outcome.error());
     for (const std::string& warning : call.warnings) {
-        outcome->headers.emplace_back("Warning", warning_header(warning));
+        reply.headers.emplace_back("Warning", warning_header(warning));
     }
-    return std::move(*outcome);
+    return reply;
 }
 
 Outcome<ApiReply> Api::dispatch(Call& call) {
@@ -346,21 +341,6 @@ Outcome<ApiReply> Api::dispatch(Call& call) {
         return update(call);
     }
     return call.verb == "patch" ? patch(call) : remove(call);
-}
-
-ApiReply Api::reply(const Call& call, unsigned status, const Json& object) const {
-    const auto format = table_format(call.request);
-    const std::string& version = call.route.version;
-    const Json shown = in_version(*call.kind, version, object);
-    if (!format) {
-        return json_reply(status, shown);
-    }
-    Json rows = Json::array({table_row(*call.kind, version, shown, *format, call.now)});
-    Json metadata{{"resourceVersion", text_at(object, "metadata.resourceVersion")}};
-    return json_reply(
-        status,
-        table(table_columns(*call.kind, version), std::move(rows), std::move(metadata), *format)
-    );
 }
 
 }  // namespace steelyard::apiserver

@@ -4,6 +4,7 @@
 #include "common/base/time.hpp"
 #include "e2e/apiserver/api/route.hpp"
 #include "e2e/apiserver/api/watch.hpp"
+#include "e2e/apiserver/callout/exchange.hpp"
 #include "e2e/apiserver/json/failure.hpp"
 #include "e2e/apiserver/patch/patch.hpp"
 #include "e2e/apiserver/registry/kind.hpp"
@@ -59,7 +60,12 @@ public:
 
     // Who a bearer token stands for; nothing when it is unknown or has run out.
     [[nodiscard]] std::optional<User> authenticate(const std::string& token, WallTime now) const;
+    // A try to answer. When the exchange is pending afterwards, nothing has changed, the reply
+    // means nothing, and the request is to be tried again with the answers and the same `now`.
+    ApiReply handle(const ApiRequest& request, WallTime now, Exchange& exchange);
+    // The same without anyone to ask: what needs a webhook's answer fails.
     ApiReply handle(const ApiRequest& request, WallTime now);
+    [[nodiscard]] Exchange new_exchange() { return Exchange(Rng(rng_.next())); }
 
     [[nodiscard]] const Store& store() const { return store_; }
     [[nodiscard]] const Registry& registry() const { return registry_; }
@@ -120,10 +126,20 @@ private:
     Outcome<ApiReply> apply(Call& call, const Json& wanted);
     Outcome<ApiReply> store_new(Call& call, Json object);
     Outcome<ApiReply> store_changed(Call& call, const Json& live, Json object);
-    Outcome<ApiReply> remove_object(Call& call, const Object& live, const Json& options);
+    Outcome<> check_removal(Call& call, const Json& live, const Json& options) const;
+    ApiReply remove_object(Call& call, const Object& live, const Json& options);
     Outcome<> namespace_accepts(const Call& call) const;
     Outcome<> prepare(Call& call, Json& object, const Json* live);
-    ApiReply reply(const Call& call, unsigned status, const Json& object) const;
+    // A stored object in the version of the request, and the other way round.
+    Outcome<Json> shown(const Call& call, const Json& object) const;
+    Outcome<Json> to_storage(const Call& call, const Json& object) const;
+    Outcome<> ask_admission(
+        Call& call, const char* operation, const Json& object, const Json& old_object
+    ) const;
+    Outcome<ApiReply> reply(const Call& call, unsigned status, const Json& object) const;
+    ApiReply reply_shown(const Call& call, unsigned status, const Json& object) const;
+    // Of an object just stored: `seen` is how the request's version shows it.
+    ApiReply reply_stored(const Call& call, unsigned status, Json seen, const Json& stored) const;
     [[nodiscard]] ListRules list_rules(const Call& call) const;
 
     void erase_now(const Kind& kind, const Json& object, bool orphan, WallTime now);
@@ -131,8 +147,6 @@ private:
     void empty_namespace(const std::string& ns, WallTime now);
     void finish_namespace(const std::string& ns, WallTime now);
     void settle_crd(const Json& crd, WallTime now);
-    std::string random_hex(std::size_t digits);
-    std::string make_uid();
 
     ApiOptions options_;
     Rng rng_;

@@ -43,6 +43,7 @@ protected:
     User user;
     std::string content_type = "application/merge-patch+json";
     std::string accept;
+    Exchange exchange{Rng(1)};  // for watches, with nobody to ask
     std::unique_ptr<Api> api = std::make_unique<Api>(ApiOptions(), Rng(1), kNow);
     const std::string maps = "/api/v1/namespaces/default/configmaps";
 };

@@ -29,6 +29,7 @@ protected:
     Json get(const std::string& path) { return parse_json(call("GET", path).body); }
 
     User user;
+    Exchange exchange{Rng(1)};
     Api api{ApiOptions(), Rng(1), kNow};
     const std::string services = "/api/v1/namespaces/default/services";
     const std::string maps = "/api/v1/namespaces/default/configmaps";
@@ -171,13 +172,13 @@ TEST_F(ApiTest, AWatchSeesObjectsEnterAndLeaveItsSelection) {
     );
     ASSERT_TRUE(reply.watch);
     Watch watch(*reply.watch);
-    EXPECT_EQ(watch.next(api.store(), api.registry(), kNow), "");
+    EXPECT_EQ(watch.next(api.store(), api.registry(), kNow, exchange), "");
 
     create(maps, R"({"metadata":{"name":"a"}})");
     call("PATCH", maps + "/a", R"({"metadata":{"labels":{"on":"yes"}}})");
-    const std::string entered = watch.next(api.store(), api.registry(), kNow);
+    const std::string entered = watch.next(api.store(), api.registry(), kNow, exchange);
     call("PATCH", maps + "/a", R"({"metadata":{"labels":{"on":"no"}}})");
-    const std::string left = watch.next(api.store(), api.registry(), kNow);
+    const std::string left = watch.next(api.store(), api.registry(), kNow, exchange);
 
     EXPECT_TRUE(entered.starts_with(R"({"type":"ADDED")")) << entered;
     EXPECT_TRUE(left.starts_with(R"({"type":"DELETED")")) << left;
@@ -196,7 +197,8 @@ TEST_F(ApiTest, AWatchListEndsItsInitialEventsWithAMarkedBookmark) {
     );
     ASSERT_TRUE(reply.watch);
 
-    const auto lines = split(Watch(*reply.watch).next(api.store(), api.registry(), kNow), '\n');
+    const auto lines =
+        split(Watch(*reply.watch).next(api.store(), api.registry(), kNow, exchange), '\n');
 
     ASSERT_EQ(lines.size(), 3U);
     EXPECT_EQ(parse_json(lines[0])["type"], "ADDED");
@@ -212,7 +214,7 @@ TEST_F(ApiTest, AWatchFromForgottenHistoryEndsWithExpired) {
     api.forget_history();
     Watch watch(*reply.watch);
 
-    const Json event = parse_json(watch.next(api.store(), api.registry(), kNow));
+    const Json event = parse_json(watch.next(api.store(), api.registry(), kNow, exchange));
 
     EXPECT_EQ(event["type"], "ERROR");
     EXPECT_EQ(event["object"]["code"], 410);

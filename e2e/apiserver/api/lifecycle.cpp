@@ -1,4 +1,5 @@
 #include "e2e/apiserver/api/call.hpp"
+#include "e2e/apiserver/conversion/conversion.hpp"
 #include "e2e/apiserver/registry/timestamp.hpp"
 
 #include <algorithm>
@@ -52,16 +53,20 @@ Outcome<ApiReply> Api::remove(Call& call) {
             return bad_request("DeleteOptions: the body is not a JSON object");
         }
     }
+    auto agreed = check_removal(call, *live, options);
+    if (!agreed) {
+        return agreed.error();
+    }
     return remove_object(call, live, options);
 }
 
-Outcome<ApiReply> Api::remove_object(Call& call, const Object& live, const Json& options) {
-    const std::string uid = text_at(*live, "metadata.uid");
+// Preconditions and admission; whatever a webhook has to say comes before the first effect.
+Outcome<> Api::check_removal(Call& call, const Json& live, const Json& options) const {
     for (const auto& [field, name] :
          {std::pair("preconditions.uid", "uid"),
           std::pair("preconditions.resourceVersion", "resourceVersion")}) {
         const std::string wanted = text_at(options, field);
-        if (!wanted.empty() && wanted != text_at(object_at(*live, "metadata"), name)) {
+        if (!wanted.empty() && wanted != text_at(object_at(live, "metadata"), name)) {
             return conflict(
                 call.subject(),
                 std::string("the ") + name + " in the precondition (" + wanted +
@@ -69,6 +74,15 @@ Outcome<ApiReply> Api::remove_object(Call& call, const Object& live, const Json&
             );
         }
     }
+    const auto seen = shown(call, live);
+    if (!seen) {
+        return seen.error();
+    }
+    return ask_admission(call, "DELETE", Json(), *seen);
+}
+
+ApiReply Api::remove_object(Call& call, const Object& live, const Json& options) {
+    const std::string uid = text_at(*live, "metadata.uid");
     std::string policy = text_at(options, "propagationPolicy");
     if (policy.empty()) {
         policy = query_text(call.request.query, "propagationPolicy");
@@ -102,7 +116,12 @@ Outcome<ApiReply> Api::remove_object(Call& call, const Object& live, const Json&
         finish_namespace(name, call.now);
     }
     const Object still = store_.get(resource, call.key());
-    return still == nullptr ? done : reply(call, 200, *still);
+    if (still == nullptr) {
+        return done;
+    }
+    // The conversion has been asked for before.
+    auto seen = shown(call, *live);
+    return seen ? reply_stored(call, 200, std::move(*seen), *still) : done;
 }
 
 Outcome<ApiReply> Api::remove_collection(Call& call) {
@@ -110,19 +129,33 @@ Outcome<ApiReply> Api::remove_collection(Call& call) {
     if (!selector) {
         return selector.error();
     }
-    const Json options = call.request.body.empty() ? Json::object() : parse_json(call.request.body);
-    Json items = Json::array();
+    Json options = call.request.body.empty() ? Json::object() : parse_json(call.request.body);
+    options = options.is_object() ? options : Json::object();
+    std::vector<Object> chosen;
     for (const Object& object : store_.list(call.kind->resource(), call.route.ns)) {
-        if (!selector->matches(*object)) {
-            continue;
-        }
-        items.push_back(in_version(*call.kind, call.route.version, *object));
-        call.route.name = text_at(*object, "metadata.name");
-        auto removed = remove_object(call, object, options.is_object() ? options : Json::object());
-        if (!removed) {
-            return removed.error();
+        if (selector->matches(*object)) {
+            chosen.push_back(object);
         }
     }
+    auto shown_items = convert(*call.kind, call.route.version, chosen, store_, call.exchange);
+    if (!shown_items) {
+        return shown_items.error();
+    }
+    for (const Object& object : chosen) {
+        call.route.name = text_at(*object, "metadata.name");
+        auto agreed = check_removal(call, *object, options);
+        if (!agreed && !call.exchange.pending()) {
+            return agreed.error();
+        }
+    }
+    if (call.exchange.pending()) {
+        return pending_failure();
+    }
+    for (const Object& object : chosen) {
+        call.route.name = text_at(*object, "metadata.name");
+        remove_object(call, object, options);
+    }
+    Json items = std::move(*shown_items);
     ApiReply out;
     out.body = dump(Json{
         {"kind", call.kind->name + "List"},

@@ -1,5 +1,6 @@
 #include "e2e/apiserver/api/call.hpp"
 #include "e2e/apiserver/api/list_options.hpp"
+#include "e2e/apiserver/conversion/conversion.hpp"
 
 // Lists: which state they show, page after page of one state, as objects or as a Table.
 namespace steelyard::apiserver {
@@ -103,11 +104,14 @@ Outcome<ApiReply> Api::list_reply(
 ) const {
     const auto format = table_format(call.request);
     const std::string& version = call.route.version;
+    auto shown = convert(*call.kind, version, objects, store_, call.exchange);
+    if (!shown) {
+        return shown.error();
+    }
     Json items = Json::array();
-    for (const Object& object : objects) {
-        Json shown = in_version(*call.kind, version, *object);
+    for (Json& object : *shown) {
         items.push_back(
-            format ? table_row(*call.kind, version, shown, *format, call.now) : std::move(shown)
+            format ? table_row(*call.kind, version, object, *format, call.now) : std::move(object)
         );
     }
     Json list;

@@ -23,7 +23,9 @@ protected:
         EXPECT_TRUE(reply.watch) << reply.body;
         return Watch(reply.watch.value_or(WatchRequest()));
     }
-    std::string next(Watch& from) { return from.next(api->store(), api->registry(), kNow); }
+    std::string next(Watch& from) {
+        return from.next(api->store(), api->registry(), kNow, exchange);
+    }
 };
 
 TEST_F(ListTest, LaterPagesShowTheStateOfTheFirst) {

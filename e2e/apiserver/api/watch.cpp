@@ -1,13 +1,8 @@
 #include "e2e/apiserver/api/watch.hpp"
 
-namespace steelyard::apiserver {
+#include "e2e/apiserver/conversion/conversion.hpp"
 
-Json in_version(const Kind& kind, const std::string& version, const Json& object) {
-    Json out = object;
-    out["apiVersion"] = kind.api_version(version);
-    out["kind"] = kind.name;
-    return out;
-}
+namespace steelyard::apiserver {
 
 namespace {
 
@@ -17,20 +12,21 @@ std::string event_line(const char* type, const Json& object) {
 
 }  // namespace
 
-std::string Watch::line(const char* type, const Kind& kind, const Json& object, WallTime now)
-    const {
-    Json shown = in_version(kind, request_.version, object);
-    if (request_.table) {
-        Json rows = Json::array({table_row(kind, request_.version, shown, *request_.table, now)});
-        Json metadata{{"resourceVersion", text_at(object, "metadata.resourceVersion")}};
-        shown = table(
+std::string Watch::line(const char* type, const Kind& kind, const Json& shown, WallTime now) const {
+    if (!request_.table) {
+        return event_line(type, shown);
+    }
+    Json rows = Json::array({table_row(kind, request_.version, shown, *request_.table, now)});
+    Json metadata{{"resourceVersion", text_at(shown, "metadata.resourceVersion")}};
+    return event_line(
+        type,
+        table(
             table_columns(kind, request_.version),
             std::move(rows),
             std::move(metadata),
             *request_.table
-        );
-    }
-    return event_line(type, shown);
+        )
+    );
 }
 
 std::string Watch::mark(const Kind& kind, std::uint64_t version, bool initial_end) const {
@@ -47,49 +43,82 @@ std::string Watch::mark(const Kind& kind, std::uint64_t version, bool initial_en
     return event_line("BOOKMARK", object);
 }
 
-std::string Watch::next(const Store& store, const Registry& registry, WallTime now) {
+std::string Watch::lines(
+    const std::vector<Event>& events,
+    const Kind& kind,
+    const Store& store,
+    WallTime now,
+    Exchange& exchange
+) {
     std::string out;
+    for (const Event& event : events) {
+        // Each by itself, so that answers for one are of use however many follow it.
+        const auto shown = convert_one(kind, request_.version, *event.object, store, exchange);
+        if (!shown && !exchange.pending()) {
+            over_ = true;
+            return out + event_line("ERROR", to_status(shown.error()));
+        }
+        if (shown) {
+            out += line(event.type, kind, *shown, now);
+        }
+    }
+    return out;
+}
+
+std::vector<Watch::Event> Watch::initial_state(const Store& store) const {
+    std::vector<Event> events;
+    const bool newest = request_.after == store.version();
+    const std::vector<Object> state =
+        newest ? store.list(request_.resource, request_.ns)
+               : store.list_at(request_.after, request_.resource, request_.ns);
+    for (const Object& object : state) {
+        if (request_.selector.matches(*object)) {
+            events.push_back({"ADDED", object});
+        }
+    }
+    return events;
+}
+
+std::string Watch::next(
+    const Store& store, const Registry& registry, WallTime now, Exchange& exchange
+) {
     const Kind* kind = registry.find(request_.resource);
     if (over_ || kind == nullptr) {
         over_ = true;
-        return out;
+        return {};
     }
     if (!request_.refusal.is_null()) {
         over_ = true;
         return event_line("ERROR", request_.refusal);
     }
-    if (!started_) {
+    const Watch before = *this;
+    std::string out;
+    if (!started_ && request_.initial_state) {
         started_ = true;
-        if (request_.initial_state) {
-            const bool newest = request_.after == store.version();
-            const std::vector<Object> state =
-                newest ? store.list(request_.resource, request_.ns)
-                       : store.list_at(request_.after, request_.resource, request_.ns);
-            for (const Object& object : state) {
-                if (request_.selector.matches(*object)) {
-                    out += line("ADDED", *kind, *object, now);
-                }
-            }
-            if (request_.initial_end_mark) {
-                out += mark(*kind, request_.after, true);
-            }
-            return out;
+        out = lines(initial_state(store), *kind, store, now, exchange);
+        if (request_.initial_end_mark && !over_) {
+            out += mark(*kind, request_.after, true);
         }
-    }
-    changes(store, *kind, now, out);
-    return out;
-}
-
-void Watch::changes(const Store& store, const Kind& kind, WallTime now, std::string& out) {
-    if (!store.remembers(request_.after)) {
+    } else if (!store.remembers(request_.after)) {
         const Failure old = expired(
             "too old resource version: " + std::to_string(request_.after) + " (" +
             std::to_string(store.version()) + ")"
         );
-        out += event_line("ERROR", to_status(old));
         over_ = true;
-        return;
+        return event_line("ERROR", to_status(old));
+    } else {
+        started_ = true;
+        out = lines(changes(store), *kind, store, now, exchange);
     }
+    if (exchange.pending()) {
+        *this = before;
+        return {};
+    }
+    return out;
+}
+
+std::vector<Watch::Event> Watch::changes(const Store& store) {
+    std::vector<Event> events;
     store.each_change_after(request_.after, [&](const Change& change) {
         request_.after = change.version;
         if (change.resource != request_.resource) {
@@ -99,15 +128,16 @@ void Watch::changes(const Store& store, const Kind& kind, WallTime now, std::str
             return;
         }
         // An object that enters or leaves the selection is added or deleted for this client.
-        const bool before =
+        const bool was_in =
             change.previous != nullptr && request_.selector.matches(*change.previous);
-        const bool after =
+        const bool is_in =
             change.type != ChangeType::Deleted && request_.selector.matches(*change.object);
-        if (before || after) {
-            const char* type = !after ? "DELETED" : (before ? "MODIFIED" : "ADDED");
-            out += line(type, kind, *change.object, now);
+        if (was_in || is_in) {
+            const char* type = !is_in ? "DELETED" : (was_in ? "MODIFIED" : "ADDED");
+            events.push_back({type, change.object});
         }
     });
+    return events;
 }
 
 std::string Watch::bookmark(const Store& store, const Registry& registry) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/time.hpp"
+#include "e2e/apiserver/callout/exchange.hpp"
 #include "e2e/apiserver/registry/kind.hpp"
 #include "e2e/apiserver/registry/table.hpp"
 #include "e2e/apiserver/storage/selector.hpp"
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 // One client's watch: a place in the store's history and what to show of it. Pure: the shell asks
 // for the lines that are due whenever the store has changed.
@@ -32,8 +34,11 @@ class Watch {
 public:
     explicit Watch(WatchRequest request) : request_(std::move(request)) {}
 
-    // Every line that is due now; begins with the initial state when asked for.
-    [[nodiscard]] std::string next(const Store& store, const Registry& registry, WallTime now);
+    // Every line that is due now; begins with the initial state when asked for. While the exchange
+    // is pending there is nothing, and the call is to be repeated with the answers.
+    [[nodiscard]] std::string next(
+        const Store& store, const Registry& registry, WallTime now, Exchange& exchange
+    );
     // Empty when the client did not ask for bookmarks.
     [[nodiscard]] std::string bookmark(const Store& store, const Registry& registry);
     // After an ERROR event the stream is over.
@@ -41,16 +46,26 @@ public:
     [[nodiscard]] const WatchRequest& request() const { return request_; }
 
 private:
-    std::string line(const char* type, const Kind& kind, const Json& object, WallTime now) const;
+    struct Event {
+        const char* type;
+        Object object;
+    };
+    // One line each; an ERROR in place of what cannot be converted, which ends the watch.
+    std::string lines(
+        const std::vector<Event>& events,
+        const Kind& kind,
+        const Store& store,
+        WallTime now,
+        Exchange& exchange
+    );
+    std::string line(const char* type, const Kind& kind, const Json& shown, WallTime now) const;
     std::string mark(const Kind& kind, std::uint64_t version, bool initial_end) const;
-    void changes(const Store& store, const Kind& kind, WallTime now, std::string& out);
+    std::vector<Event> initial_state(const Store& store) const;
+    std::vector<Event> changes(const Store& store);
 
     WatchRequest request_;
     bool started_ = false;
     bool over_ = false;
 };
-
-// The object in the version asked for; custom and built-in kinds alike differ in name only.
-[[nodiscard]] Json in_version(const Kind& kind, const std::string& version, const Json& object);
 
 }  // namespace steelyard::apiserver

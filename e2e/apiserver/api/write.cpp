@@ -27,6 +27,16 @@ void keep_identity(const Json& live, Json& object) {
     }
 }
 
+// What generateName adds to its prefix.
+std::string generated_suffix(Rng& rng) {
+    static constexpr char kLetters[] = "bcdfghjklmnpqrstvwxz2456789";
+    std::string suffix;
+    for (int i = 0; i < 5; ++i) {
+        suffix.push_back(kLetters[rng.below(sizeof kLetters - 1)]);
+    }
+    return suffix;
+}
+
 // Everything but metadata and status: what a generation counts the changes of.
 bool same_intent(Json a, Json b) {
     for (Json* side : {&a, &b}) {
@@ -45,14 +55,41 @@ bool same_but_bookkeeping(Json a, Json b) {
     return a == b;
 }
 
-ApplyRequest apply_request(
-    const std::string& manager, const std::string& api_version, WallTime now
-) {
-    ApplyRequest request;
-    request.manager = manager;
-    request.api_version = api_version;
-    request.time = format_time(now);
-    return request;
+// A write of the status: the live object with the new status.
+Json with_status(const Kind& kind, const Json& live, const Json& written) {
+    Json changed = live;
+    // The strategy of services/status guards the spec alone, so load balancer controllers annotate
+    // a Service by the same write.
+    if (kind.name == "Service" && !kind.custom) {
+        const Json& annotations = object_at(written, "metadata.annotations");
+        if (annotations.empty()) {
+            erase_path(changed, "metadata.annotations");
+        } else {
+            changed["metadata"]["annotations"] = annotations;
+        }
+    }
+    const Json* status = member(written, "status");
+    if (status == nullptr || status->is_null()) {
+        changed.erase("status");
+    } else {
+        changed["status"] = *status;
+    }
+    if (const Json& managed = array_at(written, "metadata.managedFields"); !managed.empty()) {
+        changed["metadata"]["managedFields"] = managed;
+    }
+    return changed;
+}
+
+// A write of everything else: the status stays, and so does what the server alone sets.
+Json with_intent(const KindVersion& version, const Json& live, Json written) {
+    keep_identity(live, written);
+    if (version.has_status) {
+        written.erase("status");
+        if (const Json* status = member(live, "status")) {
+            written["status"] = *status;
+        }
+    }
+    return written;
 }
 
 }  // namespace
@@ -149,14 +186,12 @@ Outcome<> Api::prepare(Call& call, Json& object, const Json* live) {
         }
         apply_defaults(call.version->schema, object);
         errors = validate(call.version->schema, object);
-        object["apiVersion"] = call.kind->api_version(call.kind->storage_version);
     } else if (!call.status()) {
         auto decoded = decode_builtin(*call.kind, call.route.version, object);
         if (!decoded) {
             return decoded.error();
         }
         errors = admit_builtin(*call.kind, object, live, store_);
-        object["apiVersion"] = call.kind->api_version(call.kind->storage_version);
     }
     if (!errors.empty()) {
         Subject subject = call.subject();
@@ -186,12 +221,7 @@ Outcome<ApiReply> Api::store_new(Call& call, Json object) {
                   "Required value: name or generateName is required"}}
             );
         }
-        static constexpr char kLetters[] = "bcdfghjklmnpqrstvwxz2456789";
-        std::string name = prefix;
-        for (int i = 0; i < 5; ++i) {
-            name.push_back(kLetters[rng_.below(sizeof kLetters - 1)]);
-        }
-        metadata["name"] = name;
+        metadata["name"] = prefix + call.exchange.keep("name", generated_suffix);
     }
     call.route.name = text_at(metadata, "name");
     auto accepted = namespace_accepts(call);
@@ -206,7 +236,7 @@ Outcome<ApiReply> Api::store_new(Call& call, Json object) {
          {"resourceVersion", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds"}) {
         metadata.erase(name);
     }
-    metadata["uid"] = make_uid();
+    metadata["uid"] = call.exchange.uid("of the object");
     metadata["creationTimestamp"] = format_time(call.now);
     metadata["generation"] = 1;
     const bool keeps_status = call.kind->name == "Node" && !call.kind->custom;
@@ -217,10 +247,24 @@ Outcome<ApiReply> Api::store_new(Call& call, Json object) {
     if (!prepared) {
         return prepared.error();
     }
-    if (call.dry_run()) {
-        return reply(call, 201, object);
+    // Whatever a webhook has to say comes before the first effect: without its answer the request
+    // is worked on again from the start.
+    auto form = to_storage(call, object);
+    if (!form) {
+        return form.error();
     }
-    Object stored = store_.put(resource, std::move(object));
+    auto seen = shown(call, *form);
+    if (!seen) {
+        return seen.error();
+    }
+    auto admitted = ask_admission(call, "CREATE", object, Json());
+    if (!admitted) {
+        return admitted.error();
+    }
+    if (call.dry_run()) {
+        return reply_shown(call, 201, *seen);
+    }
+    Object stored = store_.put(resource, std::move(*form));
     if (call.kind->name == "CustomResourceDefinition") {
         settle_crd(*stored, call.now);
         stored = store_.get(resource, call.key());
@@ -232,7 +276,7 @@ Outcome<ApiReply> Api::store_new(Call& call, Json object) {
                 {"metadata", {{"name", "default"}, {"namespace", call.route.name}}}},
             call.now);
     }
-    return reply(call, 201, *stored);
+    return reply_stored(call, 201, std::move(*seen), *stored);
 }
 
 Outcome<ApiReply> Api::update(Call& call) {
@@ -251,6 +295,11 @@ Outcome<ApiReply> Api::update(Call& call) {
     if (live == nullptr) {
         return not_found(call.subject());
     }
+    const auto before = shown(call, *live);
+    if (!before) {
+        return before.error();
+    }
+    record_update(*before, *body, call.apply_request(call.field_manager()), list_rules(call));
     return store_changed(call, *live, std::move(*body));
 }
 
@@ -267,168 +316,53 @@ Outcome<ApiReply> Api::store_changed(Call& call, const Json& live, Json object) 
                 ", UID in object meta: " + text_at(live, "metadata.uid")
         );
     }
-    Json changed = std::move(object);
-    if (call.status()) {
-        Json status = changed.contains("status") ? changed["status"] : Json(nullptr);
-        Json managed = array_at(changed, "metadata.managedFields");
-        // The strategy of services/status guards the spec alone, so load balancer controllers
-        // annotate a Service by the same write.
-        const bool keeps_meta = call.kind->name == "Service" && !call.kind->custom;
-        const Json annotations = object_at(changed, "metadata.annotations");
-        changed = live;
-        if (keeps_meta && annotations.empty()) {
-            erase_path(changed, "metadata.annotations");
-        } else if (keeps_meta) {
-            changed["metadata"]["annotations"] = annotations;
-        }
-        changed["apiVersion"] = call.kind->api_version(call.route.version);
-        if (status.is_null()) {
-            changed.erase("status");
-        } else {
-            changed["status"] = std::move(status);
-        }
-        if (!managed.empty()) {
-            changed["metadata"]["managedFields"] = std::move(managed);
-        }
-    } else {
-        keep_identity(live, changed);
-        if (call.version->has_status) {
-            changed.erase("status");
-            if (const Json* status = member(live, "status")) {
-                changed["status"] = *status;
-            }
-        }
+    const auto before = shown(call, live);
+    if (!before) {
+        return before.error();
     }
+    Json changed = call.status() ? with_status(*call.kind, *before, object)
+                                 : with_intent(*call.version, *before, std::move(object));
     auto prepared = prepare(call, changed, &live);
     if (!prepared) {
         return prepared.error();
     }
     changed["metadata"]["resourceVersion"] = text_at(live, "metadata.resourceVersion");
-    if (!call.status() && !same_intent(live, changed)) {
-        changed["metadata"]["generation"] = integer_at(live, "metadata.generation").value_or(0) + 1;
+    auto form = to_storage(call, changed);
+    if (!form) {
+        return form.error();
+    }
+    if (!call.status() && !same_intent(live, *form)) {
+        const std::int64_t generation = integer_at(live, "metadata.generation").value_or(0) + 1;
+        changed["metadata"]["generation"] = generation;
+        (*form)["metadata"]["generation"] = generation;
+    }
+    auto seen = shown(call, *form);
+    if (!seen) {
+        return seen.error();
+    }
+    auto admitted = ask_admission(call, "UPDATE", changed, *before);
+    if (!admitted) {
+        return admitted.error();
     }
     const bool applied =
-        array_at(live, "metadata.managedFields") != array_at(changed, "metadata.managedFields");
-    if (same_but_bookkeeping(live, changed) && !(applied && call.verb == "patch")) {
-        return reply(call, 200, live);
+        array_at(live, "metadata.managedFields") != array_at(*form, "metadata.managedFields");
+    if (same_but_bookkeeping(live, *form) && !(applied && call.verb == "patch")) {
+        return reply_stored(call, 200, *before, live);
     }
     if (call.dry_run()) {
-        return reply(call, 200, changed);
+        return reply_shown(call, 200, *seen);
     }
-    const bool last_finalizer_gone = find(changed, "metadata.deletionTimestamp") != nullptr &&
-                                     array_at(changed, "metadata.finalizers").empty() &&
+    const bool last_finalizer_gone = find(*form, "metadata.deletionTimestamp") != nullptr &&
+                                     array_at(*form, "metadata.finalizers").empty() &&
                                      call.kind->resource() != "namespaces.";
-    Object stored = store_.put(call.kind->resource(), std::move(changed));
+    Object stored = store_.put(call.kind->resource(), std::move(*form));
     if (last_finalizer_gone) {
         erase_now(*call.kind, *stored, false, call.now);
     } else if (call.kind->name == "CustomResourceDefinition" && !call.status()) {
         settle_crd(*stored, call.now);
         stored = store_.get(call.kind->resource(), call.key());
     }
-    return reply(call, 200, *stored);
-}
-
-Outcome<Json> Api::patched(Call& call, const Json& live) {
-    const std::string type =
-        call.request.content_type.substr(0, call.request.content_type.find(';'));
-    const Json patch = parse_json(call.request.body);
-    if (patch.is_discarded()) {
-        return bad_request("the patch is not valid JSON");
-    }
-    const Json shown = in_version(*call.kind, call.route.version, live);
-    Result<Json> result = Json();
-    if (type == "application/merge-patch+json") {
-        result = merge_patch(shown, patch);
-    } else if (type == "application/json-patch+json") {
-        result = json_patch(shown, patch);
-    } else if (type == "application/strategic-merge-patch+json" && !call.kind->custom) {
-        result = strategic_merge_patch(shown, patch, list_rules(call));
-    } else {
-        return unsupported_media_type(type);
-    }
-    if (!result) {
-        Failure failure = invalid(call.subject(), {});
-        failure.message = "the server rejected our request due to an error in our request: " +
-                          result.error().context;
-        return failure;
-    }
-    if (!result->is_object() || !object_at(*result, "metadata").is_object()) {
-        return bad_request("the patch does not leave an object");
-    }
-    return Outcome<Json>(boost::system::in_place_value, std::move(*result));
-}
-
-Outcome<ApiReply> Api::patch(Call& call) {
-    const Object live = store_.get(call.kind->resource(), call.key());
-    const std::string type =
-        call.request.content_type.substr(0, call.request.content_type.find(';'));
-    if (type == "application/apply-patch+yaml" || type == "application/apply-patch+json") {
-        auto wanted = body_of(call);
-        return wanted ? apply(call, *wanted) : Outcome<ApiReply>(wanted.error());
-    }
-    if (live == nullptr) {
-        return not_found(call.subject());
-    }
-    auto result = patched(call, *live);
-    if (!result) {
-        return result.error();
-    }
-    Json object = std::move(*result);
-    object["apiVersion"] = call.kind->api_version(call.route.version);
-    object["kind"] = call.kind->name;
-    if (!object.contains("metadata") || !object["metadata"].is_object()) {
-        object["metadata"] = object_at(*live, "metadata");
-    }
-    ApplyRequest request =
-        apply_request(call.field_manager(), call.kind->api_version(call.route.version), call.now);
-    request.subresource = call.route.subresource;
-    record_update(*live, object, request, list_rules(call));
-    return store_changed(call, *live, std::move(object));
-}
-
-Outcome<ApiReply> Api::apply(Call& call, const Json& wanted) {
-    ApplyRequest request = apply_request(
-        query_text(call.request.query, "fieldManager"),
-        call.kind->api_version(call.route.version),
-        call.now
-    );
-    if (request.manager.empty()) {
-        return bad_request(
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is "
-            "required for apply patch"
-        );
-    }
-    request.subresource = call.route.subresource;
-    request.force = query_true(call.request.query, "force");
-    const Object live = store_.get(call.kind->resource(), call.key());
-    Json base = live == nullptr ? Json{{"metadata", {{"name", call.route.name}}}}
-                                : in_version(*call.kind, call.route.version, *live);
-    ApplyOutcome outcome = server_side_apply(base, wanted, request, list_rules(call));
-    if (!outcome.conflicts.empty()) {
-        Failure failure = conflict(call.subject(), "");
-        Json causes = Json::array();
-        std::string list;
-        for (const ApplyConflict& entry : outcome.conflicts) {
-            causes.push_back(Json{
-                {"reason", "FieldManagerConflict"},
-                {"message", "conflict with \"" + entry.manager + "\""},
-                {"field", entry.field}});
-            list += "\n- " + entry.field;
-        }
-        failure.message = "Apply failed with " + std::to_string(causes.size()) +
-                          (causes.size() == 1 ? " conflict: " : " conflicts: ") +
-                          "conflict with \"" + outcome.conflicts.front().manager + "\":" + list;
-        failure.details["causes"] = std::move(causes);
-        return failure;
-    }
-    if (live == nullptr) {
-        if (call.status()) {
-            return not_found(call.subject());
-        }
-        return store_new(call, std::move(outcome.object));
-    }
-    outcome.object["metadata"]["resourceVersion"] = text_at(*live, "metadata.resourceVersion");
-    return store_changed(call, *live, std::move(outcome.object));
+    return reply_stored(call, 200, std::move(*seen), *stored);
 }
 
 }  // namespace steelyard::apiserver

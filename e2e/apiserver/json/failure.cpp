@@ -47,8 +47,10 @@ Json to_status(const Failure& failure) {
         {"metadata", Json::object()},
         {"status", "Failure"},
         {"message", failure.message},
-        {"reason", failure.reason},
         {"code", failure.code}};
+    if (!failure.reason.empty()) {
+        status["reason"] = failure.reason;
+    }
     if (!failure.continuation.empty()) {
         status["metadata"]["continue"] = failure.continuation;
     }

@@ -199,6 +199,8 @@ struct ConflictSearch {
     const ListRules& rules;
     const std::string& manager;
     std::vector<ApplyConflict>& out;
+    Json contested = Json::object();  // the set of these fields
+    std::vector<std::string> keys{};  // in that set, on the way to where the search is
 
     // Leaves that `theirs` owns where ours differs from what is live.
     void walk(
@@ -207,6 +209,11 @@ struct ConflictSearch {
         if (theirs.empty()) {
             if (live != nullptr && *live != ours) {
                 out.push_back({manager, text});
+                Json* place = &contested;
+                for (const std::string& key : keys) {
+                    place = &(*place)[key];
+                }
+                *place = Json::object();
             }
             return;
         }
@@ -215,8 +222,10 @@ struct ConflictSearch {
                 const Json* own = member(theirs, "f:" + name);
                 if (own != nullptr) {
                     path.push_back(name);
+                    keys.push_back("f:" + name);
                     const Json* now = live == nullptr ? nullptr : member(*live, name);
                     walk(*own, now, child, path, text + "." + name);
+                    keys.pop_back();
                     path.pop_back();
                 }
             }
@@ -239,11 +248,13 @@ struct ConflictSearch {
             if (own == nullptr || own->empty()) {
                 continue;
             }
+            keys.push_back(key);
             for (const Json& candidate : live) {
                 if (list_key(candidate, rule) == key) {
                     walk(*own, &candidate, element, path, text + "[" + key.substr(2) + "]");
                 }
             }
+            keys.pop_back();
         }
     }
 };
@@ -296,6 +307,25 @@ Json field_set(const Json& object, const ListRules& rules) {
     return set_of(without_server_fields(object), path, rules);
 }
 
+namespace {
+
+// Objects nobody has applied so far carry no bookkeeping: what is in them belongs to a manager of
+// that name, as for objects older than server-side apply itself.
+Json managers_of(const Json& live, const ApplyRequest& request, const ListRules& rules) {
+    Json managers = array_at(live, "metadata.managedFields");
+    Json fields = managers.empty() ? field_set(live, rules) : Json::object();
+    if (!fields.empty()) {
+        ApplyRequest before;
+        before.manager = "before-first-apply";
+        before.api_version = request.api_version;
+        before.time = request.time;
+        managers.push_back(manager_entry(before, "Update", std::move(fields)));
+    }
+    return managers;
+}
+
+}  // namespace
+
 ApplyOutcome server_side_apply(
     const Json& live, const Json& wanted, const ApplyRequest& request, const ListRules& rules
 ) {
@@ -305,7 +335,7 @@ ApplyOutcome server_side_apply(
     Json previous = Json::object();
     Json owned_by_others = Json::object();
     Json managers = Json::array();
-    for (Json entry : array_at(live, "metadata.managedFields")) {
+    for (Json entry : managers_of(live, request, rules)) {
         const Json& fields = object_at(entry, "fieldsV1");
         if (is_own(entry, request, "Apply")) {
             previous = fields;
@@ -318,7 +348,8 @@ ApplyOutcome server_side_apply(
             search.walk(fields, &live, without_server_fields(wanted), path, "");
         }
         if (!found.empty() && request.force) {
-            entry["fieldsV1"] = difference(fields, own_set);
+            // What others say too stays theirs as well.
+            entry["fieldsV1"] = difference(fields, search.contested);
         } else {
             outcome.conflicts.insert(outcome.conflicts.end(), found.begin(), found.end());
         }

@@ -206,6 +206,43 @@ TEST(ServerSideApplyTest, AnUpdateTakesTheFieldsItChanges) {
     EXPECT_EQ(again.conflicts[0].manager, "editor");
 }
 
+TEST(ServerSideApplyTest, AForcedApplyTakesOnlyWhatItChanges) {
+    const Json object = server_side_apply(
+                            j("{}"),
+                            j(R"({"webhooks":[{"name":"a","clientConfig":{"caBundle":"Cg==",
+                                "service":{"name":"s"}}},{"name":"b"}]})"),
+                            by("kubectl"),
+                            builtin_list_rule
+    )
+                            .object;
+    const Json bundle = j(R"({"webhooks":[{"name":"a","clientConfig":{"caBundle":"new"}}]})");
+    ApplyRequest forced = by("controller");
+    forced.force = true;
+
+    const Json taken = server_side_apply(object, bundle, forced, builtin_list_rule).object;
+    const Json dropped = server_side_apply(taken, j("{}"), forced, builtin_list_rule).object;
+
+    EXPECT_EQ(
+        taken["webhooks"][0]["clientConfig"], j(R"({"caBundle":"new","service":{"name":"s"}})")
+    );
+    EXPECT_EQ(taken["webhooks"].size(), 2U);
+    EXPECT_EQ(
+        dropped["webhooks"],
+        j(R"([{"name":"a","clientConfig":{"service":{"name":"s"}}},{"name":"b"}])")
+    );
+}
+
+TEST(ServerSideApplyTest, WhatNobodyAppliedBelongsToThoseBeforeTheFirstApply) {
+    const Json live = j(R"({"data":{"a":"1","b":"1"}})");
+
+    const auto refused =
+        server_side_apply(live, j(R"({"data":{"a":"2","b":"1"}})"), by("me"), builtin_list_rule);
+
+    ASSERT_EQ(refused.conflicts.size(), 1U);
+    EXPECT_EQ(refused.conflicts[0].manager, "before-first-apply");
+    EXPECT_EQ(refused.conflicts[0].field, ".data.a");
+}
+
 TEST(ListRuleTest, ASchemaSaysHowItsListsMerge) {
     const Json schema = j(R"({"properties":{"spec":{"properties":{"peers":{"type":"array",
         "x-kubernetes-list-type":"map","x-kubernetes-list-map-keys":["name"]}}}}})");

@@ -132,6 +132,7 @@ void Registry::add_custom(const Json& crd) {
     kind.short_names = texts(array_at(crd, "spec.names.shortNames"));
     kind.categories = texts(array_at(crd, "spec.names.categories"));
     kind.namespaced = text_at(crd, "spec.scope") != "Cluster";
+    kind.conversion = object_at(crd, "spec.conversion");
     for (const Json& entry : array_at(crd, "spec.versions")) {
         KindVersion version;
         version.name = text_at(entry, "name");

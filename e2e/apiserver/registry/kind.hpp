@@ -41,6 +41,7 @@ struct Kind {
     bool custom = false;
     std::string storage_version;
     std::vector<KindVersion> versions;  // most preferred first
+    Json conversion;                    // a CRD's spec.conversion; null for built-in kinds
 
     [[nodiscard]] std::string resource() const { return plural + "." + group; }
     [[nodiscard]] std::string api_version(const std::string& version) const;

@@ -4,6 +4,7 @@
 #include "e2e/apiserver/protobuf/protobuf.hpp"
 #include "e2e/apiserver/server/shaped_writer.hpp"
 #include "e2e/apiserver/server/yaml.hpp"
+#include "e2e/apiserver/webhook/call_out.hpp"
 
 #include <algorithm>
 
@@ -221,6 +222,24 @@ ApiReply ApiServer::call(ApiRequest request) {
     return reply;
 }
 
+awaitable<ApiReply> ApiServer::perform(ApiRequest request) {
+    // Each try may find that the objects have changed meanwhile and that webhooks must hear of
+    // that.
+    constexpr int kTries = 50;
+    Exchange exchange = api_->new_exchange();
+    const WallTime begun = now();
+    const std::uint64_t before = api_->store().version();
+    ApiReply reply = api_->handle(request, begun, exchange);
+    for (int i = 0; exchange.pending() && i < kTries; ++i) {
+        co_await answer_wanted(exchange);
+        reply = api_->handle(request, begun, exchange);
+    }
+    if (api_->store().version() != before) {
+        wake_watches();
+    }
+    co_return reply;
+}
+
 std::optional<User> ApiServer::user_of(const Request& request) const {
     auto user = api_->authenticate(bearer_token(request), now());
     if (!user && open_to_everyone(request.path)) {
@@ -273,7 +292,8 @@ awaitable<Response> ApiServer::serve(Request request, User user, RequestKey key)
     if (!readable) {
         co_return failure_response(readable.error());
     }
-    co_return to_response(call(to_api(std::move(request), std::move(user))), fault);
+    ApiReply reply = co_await perform(to_api(std::move(request), std::move(user)));
+    co_return to_response(std::move(reply), fault);
 }
 
 Response ApiServer::to_response(ApiReply reply, const FaultRule& fault) {

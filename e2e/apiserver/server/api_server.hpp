@@ -51,8 +51,10 @@ public:
     // Objects straight into the store; watches see them.
     Object put(const std::string& resource, Json object);
     std::string mint_token(const std::string& ns, const std::string& account);
-    // A request without HTTP, for tests that only want the outcome.
+    // A request without HTTP, for tests that only want the outcome. Webhooks are asked by the
+    // second form alone; what needs one fails in the first.
     ApiReply call(ApiRequest request);
+    awaitable<ApiReply> perform(ApiRequest request);
 
     [[nodiscard]] Faults& faults() { return faults_; }
     [[nodiscard]] RequestCounts& counts() { return counts_; }
@@ -85,6 +87,7 @@ private:
     awaitable<void> write_events(
         WatchRequest request, EventFaults& faults, http_server::ChunkWriter& out
     );
+    awaitable<std::string> next_lines(Watch& watch);
     http_server::Response to_response(ApiReply reply, const FaultRule& fault);
     http_server::Response serve_faults(const http_server::Request& request);
     Result<> control(const std::string& action, const Json& body);

@@ -1,5 +1,6 @@
 #include "e2e/apiserver/server/api_server.hpp"
 #include "e2e/apiserver/server/shaped_writer.hpp"
+#include "e2e/apiserver/webhook/call_out.hpp"
 
 #include <algorithm>
 
@@ -21,6 +22,16 @@ awaitable<void> ApiServer::stream(
     }
 }
 
+awaitable<std::string> ApiServer::next_lines(Watch& watch) {
+    Exchange exchange = api_->new_exchange();
+    std::string lines = watch.next(api_->store(), api_->registry(), now(), exchange);
+    while (exchange.pending()) {
+        co_await answer_wanted(exchange);
+        lines = watch.next(api_->store(), api_->registry(), now(), exchange);
+    }
+    co_return lines;
+}
+
 awaitable<void> ApiServer::write_events(
     WatchRequest request, EventFaults& faults, http_server::ChunkWriter& out
 ) {
@@ -36,7 +47,7 @@ awaitable<void> ApiServer::write_events(
     Instant bookmark_due = std::chrono::steady_clock::now() + options_.bookmark_interval;
     Watch watch(std::move(request));
     while (!watcher.dropped) {
-        std::string lines = watch.next(api_->store(), api_->registry(), now());
+        std::string lines = co_await next_lines(watch);
         const Instant instant = std::chrono::steady_clock::now();
         if (lines.empty() && (instant >= bookmark_due || watcher.bookmark)) {
             watcher.bookmark = false;

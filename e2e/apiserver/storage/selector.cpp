@@ -140,6 +140,30 @@ Result<std::vector<Requirement>> parse_field_selector(std::string_view text) {
     return parsed;
 }
 
+bool matches_labels(const Json& label_selector, const Json& object) {
+    Selector selector;
+    for (const auto& [key, value] : object_at(label_selector, "matchLabels").items()) {
+        selector.labels.push_back({key, Operator::In, {as_text(&value)}});
+    }
+    for (const Json& expression : array_at(label_selector, "matchExpressions")) {
+        Requirement requirement;
+        requirement.key = text_at(expression, "key");
+        const std::string op = text_at(expression, "operator");
+        if (op == "NotIn") {
+            requirement.op = Operator::NotIn;
+        } else if (op == "Exists") {
+            requirement.op = Operator::Exists;
+        } else if (op == "DoesNotExist") {
+            requirement.op = Operator::DoesNotExist;
+        }
+        for (const Json& value : array_at(expression, "values")) {
+            requirement.values.push_back(as_text(&value));
+        }
+        selector.labels.push_back(std::move(requirement));
+    }
+    return selector.matches(object);
+}
+
 bool Selector::matches(const Json& object) const {
     const Json& own = object_at(object, "metadata.labels");
     for (const Requirement& requirement : labels) {

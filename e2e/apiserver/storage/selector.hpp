@@ -29,6 +29,8 @@ struct Selector {
 };
 
 [[nodiscard]] Result<std::vector<Requirement>> parse_label_selector(std::string_view text);
+// A LabelSelector object (matchLabels, matchExpressions) against an object's labels.
+[[nodiscard]] bool matches_labels(const Json& label_selector, const Json& object);
 [[nodiscard]] Result<std::vector<Requirement>> parse_field_selector(std::string_view text);
 
 }  // namespace steelyard::apiserver
