@@ -321,9 +321,16 @@ std::vector<const Allocator::PoolState*> Allocator::candidates(const Request& re
 }
 
 std::vector<PoolAnswer> Allocator::ask_every_pool(const Request& request) const {
+    const auto kept = request.addresses.empty() ? choose_kept(request) : std::nullopt;
     std::vector<PoolAnswer> answers;
+    if (kept) {
+        Assignment given = assignment_of(*kept);
+        answers.push_back({std::move(given.pool), std::move(given.addresses), std::nullopt});
+    }
     for (const PoolState* pool : candidates(request)) {
-        answers.push_back(ask(request, *pool));
+        if (!kept || pool->index != kept->pool) {
+            answers.push_back(ask(request, *pool));
+        }
     }
     return answers;
 }

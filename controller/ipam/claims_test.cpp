@@ -133,6 +133,18 @@ TEST_F(ClaimsTest, ReservationIgnoresAutoAssignLikeAnAddressAskedFor) {
     EXPECT_THAT(allocate(request("mine")), ElementsAre("10.9.0.1"));
 }
 
+TEST_F(ClaimsTest, PoolOfTheReservedAddressIsTheFirstToAnswer) {
+    use({pool("a", {"10.0.0.0/30"}), pool("b", {"10.1.0.0/30"})});
+    reserve("mine", {"10.1.0.2"});
+
+    const auto answers = allocator.ask_every_pool(request("mine"));
+
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(answers[0].pool, "b");
+    EXPECT_THAT(answers[0].addresses, ElementsAre(ip("10.1.0.2")));
+    EXPECT_THAT(allocate(request("mine")), ElementsAre("10.1.0.2"));
+}
+
 TEST_F(ClaimsTest, ReservationOutsideTheRequestedPoolDoesNotMatter) {
     use({pool("a", {"10.0.0.0/30"}), pool("b", {"10.1.0.0/30"})});
     reserve("mine", {"10.1.0.2"});

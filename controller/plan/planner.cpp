@@ -67,8 +67,10 @@ void Planner::on_config(std::shared_ptr<const config::Config> config) {
 }
 
 void Planner::on_namespace(const std::string& name, kube::Labels labels) {
+    const auto known = namespaces_.find(name);
+    const bool same = known != namespaces_.end() && known->second == labels;
     namespaces_[name] = std::move(labels);
-    if (!namespaces_matter_) {
+    if (same || !namespaces_matter_) {
         return;
     }
     for (auto entry = services_.lower_bound({name, ""});
@@ -159,6 +161,7 @@ std::vector<Planner::Work> Planner::review_dirty(Plan& plan) {
         }
     }
     std::ranges::sort(reviewed);
+    plan.decided += reviewed.size();
     std::vector<Work> round;
     for (const auto& [age, entry] : reviewed) {
         Work work{entry, {}, {}, {}, {}, false};
@@ -198,6 +201,7 @@ void Planner::serve(std::vector<Work> round, Plan& plan) {
 
 void Planner::call(const Waiters::Call& call, Plan& plan) {
     Work work{&services_.at(call.age.service), {}, {}, {}, {}, false};
+    ++plan.decided;
     review(work);
     fulfil(work);
     // Whoever needs a single address is refused by a quota for all the others behind it.
@@ -292,7 +296,8 @@ ipam::Verdict<ipam::Assignment> Planner::keep(
     const ipam::Request& request, const std::vector<net::IpAddress>& current
 ) {
     auto kept = allocator_.adopt(request, current);
-    if (kept || kept.error().reason != ipam::Reason::FamilyMismatch || current.size() != 2 ||
+    const bool dual = current.size() == 2 && current[0].family() != current[1].family();
+    if (kept || kept.error().reason != ipam::Reason::FamilyMismatch || !dual ||
         request.families.size() != 1) {
         return kept;
     }

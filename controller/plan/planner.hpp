@@ -73,6 +73,7 @@ struct Plan {
     std::vector<Outcome> outcomes;
     std::vector<ReservationChange> reservations;
     std::optional<WallTime> next;  // plan again then, at the latest: a reservation expires
+    std::size_t decided = 0;       // Services looked at: what this plan cost
 };
 
 class Planner {

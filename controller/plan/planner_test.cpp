@@ -8,6 +8,7 @@ namespace steelyard::controller_plan {
 namespace {
 
 using test::Cluster;
+using test::dual_service;
 using test::ip;
 using test::pool;
 using test::reasons;
@@ -360,13 +361,6 @@ TEST(PlannerTest, NamespaceLabelChangeReviewsItsServices) {
     EXPECT_EQ(cluster.address_of("web"), "");
 }
 
-kube::Service prefer_dual(const std::string& name, int age) {
-    kube::Service made = service(name, age);
-    made.cluster_ips = {ip("10.96.0.1"), ip("fd96::1")};
-    made.ip_family_policy = kube::IpFamilyPolicy::PreferDualStack;
-    return made;
-}
-
 TEST(PlannerTest, ServiceSeenBeforeItsNamespaceWaitsForTheLabels) {
     config::Pool pinned = pool("pinned", {"10.0.1.0/24"});
     kube::LabelSelector selector;
@@ -403,7 +397,7 @@ TEST(PlannerTest, DecisionTakenBackReplacesTheWriteOnItsWay) {
 TEST(PlannerTest, SecondFamilyIsAddedWhenThePoolGetsIt) {
     Cluster cluster;
     cluster.set_pools({pool("x", {"10.0.0.0/24"})});
-    cluster.put(prefer_dual("web", 1));
+    cluster.put(dual_service("web", 1, kube::IpFamilyPolicy::PreferDualStack));
     const auto first = cluster.run();
     EXPECT_EQ(cluster.reason_of("web"), "PoolExhausted");
 

@@ -2,8 +2,11 @@
 
 #include "controller/plan/planner.hpp"
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +40,13 @@ inline kube::Service service(const std::string& name, int age) {
     return made;
 }
 
+inline kube::Service dual_service(const std::string& name, int age, kube::IpFamilyPolicy policy) {
+    kube::Service made = service(name, age);
+    made.cluster_ips = {ip("10.96.0.1"), ip("fd96::1")};
+    made.ip_family_policy = policy;
+    return made;
+}
+
 class Cluster {
 public:
     explicit Cluster(std::string load_balancer_class = "")
@@ -59,18 +69,38 @@ public:
         objects.erase({"default", name});
         planner->on_service_deleted({"default", name});
     }
+    void set_policies(std::vector<config::AllocationPolicy> list) {
+        auto made = std::make_shared<config::Config>(*config_);
+        made->policies = std::move(list);
+        config_ = std::move(made);
+        planner->on_config(config_);
+    }
+    void put(kube::AddressReservation object) {
+        object.meta.uid = object.meta.uid.empty() ? "uid-" + object.meta.key.name : object.meta.uid;
+        reservations[object.meta.key] = object;
+        planner->on_reservation(std::make_shared<const kube::AddressReservation>(object));
+    }
     // Plans and writes, until the planner has nothing more to write; returns all there was to say.
     std::vector<Event> run() {
         std::vector<Event> events;
         writes = 0;
-        for (auto plan = planner->plan(now); !plan.outcomes.empty(); plan = planner->plan(now)) {
+        for (int round = 0; round < 20; ++round) {
+            const Plan plan = planner->plan(now);
+            next = plan.next;
+            if (plan.outcomes.empty() && plan.reservations.empty()) {
+                return events;
+            }
             for (const Outcome& outcome : plan.outcomes) {
                 events.insert(events.end(), outcome.events.begin(), outcome.events.end());
                 if (outcome.write) {
                     write(outcome);
                 }
             }
+            for (const ReservationChange& change : plan.reservations) {
+                write(change);
+            }
         }
+        ADD_FAILURE() << "the planner never comes to rest";
         return events;
     }
     // A new process with the same objects; pools and Services arrive in any order.
@@ -79,8 +109,18 @@ public:
         for (const auto& [key, object] : objects) {
             planner->on_service(std::make_shared<const kube::Service>(object));
         }
+        for (const auto& [key, object] : reservations) {
+            planner->on_reservation(std::make_shared<const kube::AddressReservation>(object));
+        }
+        for (const auto& [name, labels] : namespaces) {
+            planner->on_namespace(name, labels);
+        }
         planner->on_config(config_);
         planner->on_synced();
+    }
+    void set_namespace(const std::string& name, kube::Labels labels) {
+        namespaces[name] = labels;
+        planner->on_namespace(name, std::move(labels));
     }
     std::string address_of(const std::string& name) {
         std::string text;
@@ -98,8 +138,11 @@ public:
 
     std::optional<Planner> planner;
     std::map<kube::ObjectKey, kube::Service> objects;
+    std::map<kube::ObjectKey, kube::AddressReservation> reservations;
+    std::map<std::string, kube::Labels> namespaces;
     int writes = 0;
-    WallTime now{};
+    WallTime now{std::chrono::seconds(1'000'000)};
+    std::optional<WallTime> next;
 
 private:
     void write(const Outcome& outcome) {
@@ -121,6 +164,41 @@ private:
         put(object);
     }
 
+    void write(const ReservationChange& change) {
+        const kube::ObjectKey key = change.object.meta.key;
+        const auto found = reservations.find(key);
+        switch (change.kind) {
+            case ReservationChange::Kind::Create: {
+                ASSERT_EQ(found, reservations.end());
+                kube::AddressReservation made = change.object;
+                made.meta.uid = "made-" + std::to_string(++made_);
+                made.pool.clear();  // the API ignores a status here
+                made.in_use = false;
+                made.released_at.reset();
+                made.expires_at.reset();
+                put(made);
+                return;
+            }
+            case ReservationChange::Kind::Status: {
+                ASSERT_NE(found, reservations.end());
+                kube::AddressReservation updated = found->second;
+                updated.pool = change.object.pool;
+                updated.in_use = change.object.in_use;
+                updated.released_at = change.object.released_at;
+                updated.expires_at = change.object.expires_at;
+                put(updated);
+                return;
+            }
+            case ReservationChange::Kind::Delete:
+                ASSERT_NE(found, reservations.end());
+                ASSERT_EQ(found->second.meta.uid, change.object.meta.uid);
+                reservations.erase(found);
+                planner->on_reservation_deleted(key);
+                return;
+        }
+    }
+
+    int made_ = 0;
     std::string class_;
     std::shared_ptr<const config::Config> config_ = std::make_shared<config::Config>();
 };

@@ -59,7 +59,6 @@ std::vector<kube::ObjectKey> Reservations::on_object(
     Record& record = entry->second;
     if (added) {
         record.wanted = *object;
-        schedule(key, record, object->expires_at);
     }
     // What the controller made says what it decided while its Service holds the addresses; later,
     // and for all others, the user has the last word.
@@ -70,7 +69,9 @@ std::vector<kube::ObjectKey> Reservations::on_object(
     }
     record.wanted.meta = object->meta;
     record.shown = std::move(object);
+    // A write that met a newer version than it was made for came to nothing: asked for again.
     record.told.reset();
+    record.asked_delete = false;
     const kube::ObjectKey service = service_of(record.wanted);
     if (before != service) {
         by_service_[before].erase(key);
@@ -227,7 +228,7 @@ void Reservations::settle_one(
         decide_status(key, record, now);
     }
     const bool outdated = record.shown && record.ours && !same_spec(record.wanted, *record.shown);
-    if (record.shown && (record.ended || outdated)) {
+    if (record.shown && (record.ended || record.asked_delete || outdated)) {
         if (!std::exchange(record.asked_delete, true)) {
             changes.push_back({Kind::Delete, *record.shown});
         }
