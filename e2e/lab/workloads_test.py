@@ -97,6 +97,14 @@ class SchedulerTest(unittest.TestCase):
         self.assertEqual(workloads.choose_node(pod, [], [node("a"), node("b", disk="ssd")]), "b")
         self.assertIsNone(workloads.choose_node(pod, [], [node("a")]))
 
+    def test_a_pod_of_the_real_daemonset_controller_goes_to_the_node_it_was_made_for(self):
+        affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+            {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["b"]}]}]}}}
+        pod, = pods_of(workload(), 1)
+        pod["spec"]["affinity"] = affinity
+        self.assertEqual(workloads.choose_node(pod, [], [node("a"), node("b")]), "b")
+        self.assertIsNone(workloads.choose_node(pod, [], [node("a")]))
+
 
 class OrphansTest(unittest.TestCase):
     def test_pods_of_a_vanished_owner_are_found(self):
