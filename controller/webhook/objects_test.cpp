@@ -61,7 +61,7 @@ TEST(WebhookObjectsTest, WhatStandsThereAlreadyIsNotPatched) {
     json webhook = caller("one", "metallb-webhook-service");
     webhook["clientConfig"]["caBundle"] = encode_base64(kAuthority);
 
-    const auto object = decode_webhook_configuration(configuration({webhook}));
+    const auto object = decode_webhook_configuration(configuration(json::array({webhook})));
 
     EXPECT_FALSE(authority_patch(*object, kService, kAuthority));
     EXPECT_TRUE(authority_patch(*object, kService, "another"));
