@@ -2,14 +2,17 @@
 #include "common/log/log.hpp"
 #include "controller/app/options.hpp"
 #include "controller/app/run.hpp"
+#include "controller/check/command.hpp"
 
 #include <cstdlib>
 #include <iostream>
+#include <span>
 #include <string>
 #include <vector>
 
-// steelyard-controller: gives Services of type LoadBalancer their addresses. Exit status: 0 after
-// SIGTERM, 1 after a failure at run time, 2 when it was told something wrong.
+// steelyard-controller: gives Services of type LoadBalancer their addresses; `validate FILE...`
+// judges manifests instead. Exit status: 0 after SIGTERM, 1 after a failure at run time, 2 when it
+// was told something wrong.
 namespace {
 
 using namespace steelyard;
@@ -27,6 +30,11 @@ int fail(const std::string& line) {
 
 int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
+    if (!arguments.empty() && arguments.front() == "validate") {
+        return check::validate_command(
+            std::span(arguments).subspan(1), std::cin, std::cout, std::cerr
+        );
+    }
     controller::Parsed parsed = controller::parse_options(arguments, variable);
     if (!parsed.options) {
         (parsed.exit_status == 0 ? std::cout : std::cerr) << parsed.output;

@@ -1,25 +1,21 @@
 #include "controller/app/controller.hpp"
 
+#include "common/rt/sleep.hpp"
 #include "controller/app/allocator_gauges.hpp"
+#include "controller/app/api_metrics.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace steelyard::controller {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr const char* kComponent = "metallb-controller";  // as MetalLB's Events name it
 constexpr const char* kConfigurationInvalid = "ConfigurationInvalid";
-
-template <class T>
-std::vector<T> values(const kube::Store<T>& store) {
-    std::vector<T> list;
-    for (const auto& [key, object] : store.objects()) {
-        list.push_back(*object);
-    }
-    return list;
-}
+// An expiry that comes earlier than the one slept for is noticed this late at most.
+constexpr Duration kLongestSleep = 10s;
 
 }  // namespace
 
@@ -45,7 +41,9 @@ typename kube::Informer<T>::Callbacks Controller::callbacks(
         }
     };
     made.on_bad_object = [this](const kube::ObjectKey& key, const Error& error) {
-        on_bad_object(kube::Resource<T>::kType, key, error);
+        update_errors_.add();
+        logger_.error("object cannot be used", {{"error", error.context}});
+        on_unreadable({kube::Resource<T>::kType, key, "", ""}, error);
     };
     return made;
 }
@@ -53,29 +51,20 @@ typename kube::Informer<T>::Callbacks Controller::callbacks(
 Controller::Controller(
     const asio::any_io_executor& executor,
     kube::KubeApi& api,
+    ConfigSide& config,
     const log::Logger& logger,
     metrics::Registry& registry,
     const Settings& settings,
     std::function<WallTime()> wall_clock
 )
     : logger_(logger.with_component("controller")),
+      config_(config),
       planner_(controller_plan::Options{settings.load_balancer_class, settings.ns}),
       wall_clock_(wall_clock),
       wake_(executor),
-      loaded_gauge_(registry.gauge(
-          "metallb_k8s_client_config_loaded_bool", "1 once a configuration was accepted."
-      )),
-      stale_gauge_(registry.gauge(
-          "metallb_k8s_client_config_stale_bool",
-          "1 while the newest configuration is wrong and an older one is in use."
-      )),
-      updates_(registry.counter(
-          "metallb_k8s_client_updates_total", "Changes of Kubernetes objects that were handled."
-      )),
-      update_errors_(registry.counter(
-          "metallb_k8s_client_update_errors_total",
-          "Objects that could not be read and writes that failed."
-      )),
+      expiry_changed_(executor),
+      updates_(updates_counter(registry)),
+      update_errors_(update_errors_counter(registry)),
       registry_(registry),
       events_(
           executor,
@@ -87,6 +76,7 @@ Controller::Controller(
           }
       ),
       pool_status_(executor, api, logger, settings.ns, settings.pool_status_interval),
+      reservation_writer_(executor, api, logger, update_errors_, settings.seed + 4),
       services_(
           api,
           kube::Collection(kube::Resource<kube::Service>::kType),
@@ -99,41 +89,58 @@ Controller::Controller(
           callbacks<kube::Namespace>([this](const auto& change) { on_namespace(change); }),
           settings.seed + 1
       ),
-      pools_(
+      reservations_(
           api,
-          kube::Collection(kube::Resource<kube::IpAddressPool>::kType, settings.ns),
-          callbacks<kube::IpAddressPool>([this](const auto& change) {
-              config_dirty_ = true;
-              if (!change.before) {
-                  pool_status_.forget(change.key.name);
-              }
-          }),
+          kube::Collection(kube::Resource<kube::AddressReservation>::kType, settings.ns),
+          reservation_callbacks(),
           settings.seed + 2
       ),
-      l2_advertisements_(
+      statuses_(
+          executor,
           api,
-          kube::Collection(kube::Resource<kube::L2Advertisement>::kType, settings.ns),
-          callbacks<kube::L2Advertisement>([this](const auto&) { config_dirty_ = true; }),
-          settings.seed + 3
+          logger,
+          update_errors_,
+          wall_clock,
+          settings.seed + 3,
+          [this](const kube::ObjectKey& key) { return services_.store().find(key); }
       ) {
-    for (std::size_t i = 0; i < settings.writers; ++i) {
-        writers_.push_back(std::make_unique<StatusWriter>(
-            executor, api, logger, update_errors_, wall_clock, settings.seed + 4 + i
-        ));
-    }
+    config_.set_hooks(
+        {.on_new_pool = [this](const std::string& pool) { pool_status_.forget(pool); },
+         .on_unreadable =
+             [this](const kube::ObjectReference& object, const Error& error) {
+                 on_unreadable(object, error);
+             }}
+    );
+}
+
+Controller::~Controller() {
+    config_.set_hooks({});
+}
+
+// Older definitions and roles do not know the kind: then nothing is reserved.
+kube::Informer<kube::AddressReservation>::Callbacks Controller::reservation_callbacks() {
+    auto made =
+        callbacks<kube::AddressReservation>([this](const auto& change) { on_reservation(change); });
+    made.on_error = [this, next = made.on_error](const Error* error) {
+        next(error);
+        no_reservations_ =
+            error != nullptr && (is(*error, Errc::NotFound) || is(*error, Errc::Unauthorized));
+        wake_.notify();
+    };
+    return made;
 }
 
 void Controller::start(rt::TaskGroup& group) {
     group.spawn("watch services", services_.run());
     group.spawn("watch namespaces", namespaces_.run());
-    group.spawn("watch pools", pools_.run());
-    group.spawn("watch l2advertisements", l2_advertisements_.run());
+    group.spawn("watch addressreservations", reservations_.run());
     group.spawn("events", events_.run());
     group.spawn("decide", decide());
-    for (const auto& writer : writers_) {
-        group.spawn("status writer", writer->run());
-    }
+    group.spawn("expiries", watch_expiries());
     group.spawn("pool status", pool_status_.run());
+    reservation_writer_.start(group);
+    statuses_.start(group);
+    wake_.notify();
 }
 
 void Controller::on_service(const kube::Change<kube::Service>& change) {
@@ -142,7 +149,7 @@ void Controller::on_service(const kube::Change<kube::Service>& change) {
         return;
     }
     planner_.on_service_deleted(change.key);
-    writer_for(change.key).forget(change.key);
+    statuses_.forget(change.key);
 }
 
 void Controller::on_namespace(const kube::Change<kube::Namespace>& change) {
@@ -153,91 +160,83 @@ void Controller::on_namespace(const kube::Change<kube::Namespace>& change) {
     }
 }
 
-void Controller::on_bad_object(
-    const kube::ResourceType& type, const kube::ObjectKey& key, const Error& error
-) {
-    update_errors_.add();
-    logger_.error("object cannot be used", {{"error", error.context}});
-    const kube::ObjectReference involved{type, key, "", ""};
-    events_.record(involved, kube::EventType::Warning, kConfigurationInvalid, error.context);
+void Controller::on_reservation(const kube::Change<kube::AddressReservation>& change) {
+    if (change.after) {
+        planner_.on_reservation(change.after);
+    } else {
+        planner_.on_reservation_deleted(change.key);
+    }
+}
+
+void Controller::on_unreadable(const kube::ObjectReference& object, const Error& error) {
+    events_.record(object, kube::EventType::Warning, kConfigurationInvalid, error.context);
 }
 
 bool Controller::synced() const {
-    return services_.synced() && namespaces_.synced() && pools_.synced() &&
-           l2_advertisements_.synced();
+    return services_.synced() && namespaces_.synced() && config_.synced() &&
+           (reservations_.synced() || no_reservations_);
 }
 
 awaitable<void> Controller::decide() {
     for (;;) {
         co_await wake_.wait();
-        if (!synced()) {
-            continue;
+        if (synced() && !draining_) {
+            plan();
         }
-        if (!std::exchange(announced_synced_, true)) {
-            config_dirty_ = true;
-            planner_.on_synced();
-        }
-        if (std::exchange(config_dirty_, false)) {
-            load_config();
-        }
-        const controller_plan::Plan plan = planner_.plan(wall_clock_());
-        for (const controller_plan::Outcome& outcome : plan.outcomes) {
-            carry_out(outcome);
-        }
-        pool_status_.put(planner_.counts());
-        planned_ = true;
     }
 }
 
-void Controller::load_config() {
-    config::Objects objects;
-    objects.pools = values(pools_.store());
-    objects.l2_advertisements = values(l2_advertisements_.store());
-    const std::vector<config::Problem> before = config_.problems();
-    const bool changed = config_.update(config::parse(objects));
-    if (config_.problems() != before) {
-        report(before);
+void Controller::plan() {
+    if (!std::exchange(announced_synced_, true)) {
+        planner_.on_synced();
     }
-    if (changed) {
-        planner_.on_config(config_.current());
-        logger_.info(
-            "configuration in use", {{"pools", std::to_string(config_.current()->pools.size())}}
-        );
+    config_.load();
+    if (config_.current() != taken_) {
+        taken_ = config_.current();
+        planner_.on_config(taken_);
+    }
+    tell_problems();
+    controller_plan::Plan plan = planner_.plan(wall_clock_());
+    for (const controller_plan::Outcome& outcome : plan.outcomes) {
+        carry_out(outcome);
+    }
+    for (controller_plan::ReservationChange& change : plan.reservations) {
+        reservation_writer_.put(std::move(change));
+    }
+    pool_status_.put(planner_.counts());
+    if (plan.next != expiry_) {
+        expiry_ = plan.next;
+        expiry_changed_.notify();
+    }
+    planned_ = true;
+}
+
+awaitable<void> Controller::watch_expiries() {
+    for (;;) {
+        while (!expiry_) {
+            co_await expiry_changed_.wait();
+        }
+        const auto left = std::chrono::duration_cast<Duration>(*expiry_ - wall_clock_());
+        if (left <= Duration::zero()) {
+            expiry_.reset();
+            wake_.notify();
+            continue;
+        }
+        co_await rt::sleep_for(std::min(left, kLongestSleep));
     }
 }
 
-// Logs all problems there are now, and posts an Event for each that was not there before.
-void Controller::report(const std::vector<config::Problem>& before) {
-    const std::vector<config::Problem>& problems = config_.problems();
-    if (problems.empty()) {
-        logger_.info("configuration is right again");
-        return;
-    }
-    std::string line;
-    for (const config::Problem& problem : problems) {
-        line += (line.empty() ? "" : "; ") + to_string(problem);
-        if (std::find(before.begin(), before.end(), problem) != before.end()) {
-            continue;
+// An Event for each problem that was not there before.
+void Controller::tell_problems() {
+    for (const config::Problem& problem : config_.problems()) {
+        const auto object = config_.find(problem);
+        if (object && std::find(told_.begin(), told_.end(), problem) == told_.end()) {
+            events_.record(
+                *object, kube::EventType::Warning, kConfigurationInvalid, to_string(problem)
+            );
         }
-        std::string uid;
-        if (problem.kind == config::Kind::IpAddressPool) {
-            if (const auto pool = pools_.store().find(problem.key)) {
-                uid = pool->meta.uid;
-            }
-        } else if (const auto l2 = l2_advertisements_.store().find(problem.key)) {
-            uid = l2->meta.uid;
-        }
-        const kube::ObjectReference involved{
-            config::resource_type(problem.kind), problem.key, uid, ""};
-        events_.record(
-            involved, kube::EventType::Warning, kConfigurationInvalid, to_string(problem)
-        );
     }
-    logger_.error(
-        config_.loaded() ? "configuration rejected, the last good one stays in use"
-                         : "configuration rejected, there is none to use",
-        {{"problems", line}}
-    );
+    told_ = config_.problems();
 }
 
 void Controller::carry_out(const controller_plan::Outcome& outcome) {
@@ -255,23 +254,17 @@ void Controller::carry_out(const controller_plan::Outcome& outcome) {
         );
     }
     if (outcome.write) {
-        writer_for(outcome.service).put(outcome.service, outcome.uid, outcome.standing);
+        statuses_.put(outcome.service, outcome.uid, outcome.standing);
     }
 }
 
-StatusWriter& Controller::writer_for(const kube::ObjectKey& service) {
-    const std::size_t hash = std::hash<std::string>()(to_string(service));
-    return *writers_[hash % writers_.size()];
-}
-
-bool Controller::stale() const {
-    return config_.stale() || !pools_.bad_objects().empty() ||
-           !l2_advertisements_.bad_objects().empty();
+awaitable<void> Controller::drain(Instant deadline) {
+    draining_ = true;
+    co_await reservation_writer_.drain(deadline);
+    co_await statuses_.drain(deadline);
 }
 
 void Controller::update_gauges() {
-    loaded_gauge_.set(config_.loaded() ? 1 : 0);
-    stale_gauge_.set(stale() ? 1 : 0);
     update_allocator_gauges(registry_, planner_.counts());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/daemon/flags.hpp"
+#include "common/kube/lease/timings.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -11,6 +12,26 @@
 // defaults. A flag wins over its variable. Nothing here reads a file or the environment by itself.
 namespace steelyard::controller {
 
+// Whether this replica answers the API server's questions about configuration, and whether it does
+// anything else.
+enum class WebhookMode { Enabled, Disabled, OnlyWebhook };
+
+struct ElectionOptions {
+    bool enabled = true;  // false: the only replica
+    std::string lease = "steelyard-controller";
+    kube::ElectionTimings timings;
+};
+
+struct WebhookOptions {
+    WebhookMode mode = WebhookMode::Enabled;
+    std::uint16_t port = 9443;
+    std::string service = "metallb-webhook-service";  // the certificate is made out to its name
+    std::string secret = "metallb-webhook-cert";      // where the replicas share it
+    // tls.crt and tls.key, read when rotate is false.
+    std::string certificates = "/tmp/k8s-webhook-server/serving-certs";
+    bool rotate = true;  // false: somebody else looks after certificate and caBundle
+};
+
 struct Options {
     std::string ns;          // where the metallb.io objects live; "": that of our own pod
     std::string kubeconfig;  // "": in-cluster configuration
@@ -18,9 +39,12 @@ struct Options {
     std::string load_balancer_class;     // "": Services without a class
     std::uint16_t metrics_port = 9120;   // 0: off
     std::uint16_t health_port = 17472;   // 0: off
-    std::string pod_name;                // taken for the sake of existing manifests; unused
+    std::string pod_name;                // this replica's name in the election; "": the host's
     std::string memberlist_secret_name;  // "": make no Secret
     std::string deployment;              // owner of that Secret; "": none
+    ElectionOptions election;
+    WebhookOptions webhook;
+    std::vector<std::string> ignored;  // flags taken for the sake of existing manifests
 };
 
 // What parsing came to: options to run with, or text to print and leave with.

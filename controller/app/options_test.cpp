@@ -38,6 +38,39 @@ TEST(OptionsTest, EnvironmentFillsWhatNoFlagSets) {
     EXPECT_EQ(parsed.options->memberlist_secret_name, "memberlist");
 }
 
+TEST(OptionsTest, ElectionAndWebhookAreOnAndCanBeTuned) {
+    const Parsed defaults = parse_options({}, no_environment);
+    ASSERT_TRUE(defaults.options);
+    EXPECT_TRUE(defaults.options->election.enabled);
+    EXPECT_EQ(defaults.options->election.timings, kube::ElectionTimings());
+    EXPECT_EQ(defaults.options->webhook.mode, WebhookMode::Enabled);
+    EXPECT_TRUE(defaults.options->webhook.rotate);
+
+    const Parsed tuned = parse_options(
+        {"--leader-elect=false",
+         "--lease-duration=6s",
+         "--renew-deadline=4s",
+         "--retry-period=1s",
+         "--webhook-mode=onlywebhook",
+         "--disable-cert-rotation",
+         "--webhook-http2=false"},
+        no_environment
+    );
+    ASSERT_TRUE(tuned.options) << tuned.output;
+    EXPECT_FALSE(tuned.options->election.enabled);
+    EXPECT_EQ(tuned.options->election.timings.renew_deadline, std::chrono::seconds(4));
+    EXPECT_EQ(tuned.options->webhook.mode, WebhookMode::OnlyWebhook);
+    EXPECT_FALSE(tuned.options->webhook.rotate);
+    EXPECT_TRUE(tuned.options->ignored.empty());
+}
+
+TEST(OptionsTest, FlagThatDoesNothingHereIsTakenAndNamed) {
+    const Parsed parsed = parse_options({"--webhook-http2"}, no_environment);
+
+    ASSERT_TRUE(parsed.options);
+    EXPECT_THAT(parsed.options->ignored, testing::ElementsAre("--webhook-http2"));
+}
+
 TEST(OptionsTest, HelpAndVersionExitZero) {
     EXPECT_EQ(parse_options({"--help"}, no_environment).exit_status, 0);
     EXPECT_THAT(
@@ -67,9 +100,15 @@ INSTANTIATE_TEST_SUITE_P(
     BadArgumentsTest,
     testing::Values(
         BadArguments{"unknown_flag", "--frobnicate", "--frobnicate"},
-        BadArguments{"port_text", "--port=http", "--port: \"http\" is not a port"},
-        BadArguments{"port_range", "--health-probe-port=65536", "\"65536\" is not a port"},
-        BadArguments{"level", "--log-level=loud", "--log-level: \"loud\" is not a level"},
+        BadArguments{"port_text", "--port=http", "--port: \"http\" is not accepted: give a port"},
+        BadArguments{
+            "port_range", "--health-probe-port=65536", "\"65536\" is not accepted: give a port"},
+        BadArguments{
+            "level", "--log-level=loud", "--log-level: \"loud\" is not accepted: give all"},
+        BadArguments{"webhook_mode", "--webhook-mode=maybe", "give enabled, disabled or only"},
+        BadArguments{"duration", "--retry-period=soon", "\"soon\" is not accepted: give a time"},
+        BadArguments{"no_duration", "--lease-duration=0", "\"0\" is not accepted: give a time"},
+        BadArguments{"renewal_later_than_the_lease_ends", "--renew-deadline=20s", "enew"},
         BadArguments{"positional", "stray", "stray"}
     ),
     [](const auto& param) { return param.param.name; }

@@ -3,8 +3,7 @@
 #include "common/daemon/web.hpp"
 #include "common/kube/client/http_api.hpp"
 #include "common/rt/task_group.hpp"
-#include "controller/app/controller.hpp"
-#include "controller/app/memberlist_secret.hpp"
+#include "controller/app/replica.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -18,26 +17,41 @@ namespace {
 
 using Servers = std::vector<std::unique_ptr<http_server::Server>>;
 
+struct Clients {
+    std::unique_ptr<kube::HttpKubeApi> objects;
+    std::unique_ptr<kube::HttpKubeApi> lease;
+};
+
 // Everything that lives as long as the process, in the order in which it depends on each other.
 struct Process {
     Process(
-        const asio::any_io_executor& with,
-        const Options& given,
-        const log::Logger& log,
-        std::unique_ptr<kube::HttpKubeApi> client,
-        const Settings& settings
+        const asio::any_io_executor& with, const Options& given, const log::Logger& log, Clients api
     )
         : executor(with),
           options(given),
           logger(log),
-          api(std::move(client)),
-          controller(
-              with, *api, log, registry, settings, [] { return std::chrono::system_clock::now(); }
+          clients(std::move(api)),
+          replica(
+              with,
+              {*clients.objects, *clients.lease},
+              log,
+              registry,
+              given,
+              random_seed(),
+              [] { return std::chrono::system_clock::now(); },
+              [this](const std::string& name, const std::exception_ptr& error) {
+                  on_task_end(name, error);
+              }
           ),
           stop(with),
           tasks(with, [this](const std::string& name, const std::exception_ptr& error) {
               on_task_end(name, error);
           }) {}
+
+    static std::uint64_t random_seed() {
+        std::random_device device;
+        return (static_cast<std::uint64_t>(device()) << 32U) | device();
+    }
 
     // A task that fails takes the process along: Kubernetes starts a fresh one.
     void on_task_end(const std::string& name, const std::exception_ptr& error) {
@@ -52,9 +66,9 @@ struct Process {
     asio::any_io_executor executor;
     Options options;
     log::Logger logger;
-    std::unique_ptr<kube::HttpKubeApi> api;
+    Clients clients;
     metrics::Registry registry;
-    Controller controller;
+    Replica replica;
     Servers servers;
     rt::Signal stop;
     int exit_status = 0;
@@ -64,20 +78,22 @@ struct Process {
 daemon::Pages pages_of(Process& process) {
     daemon::Pages pages;
     pages.not_ready = [&process] {
-        return process.controller.ready() ? "" : "the first lists are not complete";
+        return process.replica.not_ready();
     };
     pages.refresh_metrics = [&process]() -> awaitable<void> {
-        process.controller.update_gauges();
+        process.replica.update_gauges();
         co_return;
     };
     return pages;
 }
 
-Result<> open_port(Process& process, const char* flag, std::uint16_t port) {
+Result<> open_port(
+    Process& process, const char* flag, std::uint16_t port, const daemon::Pages& pages
+) {
     if (port == 0) {
         return {};
     }
-    const auto handler = daemon::web_handler(pages_of(process), process.registry);
+    const auto handler = daemon::web_handler(pages, process.registry);
     auto server = daemon::listen(process.executor, "", port, handler);
     if (!server) {
         return make_error(
@@ -90,9 +106,17 @@ Result<> open_port(Process& process, const char* flag, std::uint16_t port) {
 
 Result<> open_ports(Process& process) {
     const Options& options = process.options;
-    auto opened = open_port(process, "--health-probe-port", options.health_port);
-    if (opened && options.metrics_port != options.health_port) {
-        opened = open_port(process, "--port", options.metrics_port);
+    daemon::Pages pages = pages_of(process);
+    daemon::Pages with_explanations = pages;
+    with_explanations.more["/explain"] = [&process](const http_server::Request& request) {
+        return process.replica.explain(request);
+    };
+    if (options.metrics_port == options.health_port) {
+        return open_port(process, "--port", options.metrics_port, with_explanations);
+    }
+    auto opened = open_port(process, "--health-probe-port", options.health_port, pages);
+    if (opened) {
+        opened = open_port(process, "--port", options.metrics_port, with_explanations);
     }
     return opened;
 }
@@ -111,45 +135,45 @@ awaitable<void> serve(Process& process) {
     for (const auto& server : process.servers) {
         process.tasks.spawn("http", server->run());
     }
-    process.controller.start(process.tasks);
-    if (!process.options.memberlist_secret_name.empty()) {
-        MemberlistSecret secret{
-            process.options.ns,
-            process.options.memberlist_secret_name,
-            process.options.deployment,
-        };
-        process.tasks.spawn(
-            "gossip secret",
-            ensure_memberlist_secret(
-                *process.api, process.logger.with_component("secret"), std::move(secret)
-            )
-        );
-    }
+    process.replica.start(process.tasks);
     co_await process.stop.wait();
+    co_await process.replica.hand_over();
     process.tasks.cancel();
     co_await process.tasks.join();
+}
+
+Result<Clients> connect(const kube::ClientConfig& client) {
+    auto objects = kube::HttpKubeApi::make(client);
+    if (!objects) {
+        return objects.error();
+    }
+    auto lease = kube::HttpKubeApi::make(client);
+    if (!lease) {
+        return lease.error();
+    }
+    return Clients{*std::move(objects), *std::move(lease)};
 }
 
 }  // namespace
 
 int run(const Options& options, const kube::ClientConfig& client, const log::Logger& logger) {
     asio::io_context ioc(1);
-    auto api = kube::HttpKubeApi::make(client);
-    if (!api) {
-        logger.error("cannot use the API server", {{"error", to_string(api.error())}});
+    auto clients = connect(client);
+    if (!clients) {
+        logger.error("cannot use the API server", {{"error", to_string(clients.error())}});
         return 2;
     }
-    Settings settings;
-    settings.ns = options.ns;
-    settings.load_balancer_class = options.load_balancer_class;
-    settings.seed = std::random_device()();
-    Process process(ioc.get_executor(), options, logger, *std::move(api), settings);
+    Process process(ioc.get_executor(), options, logger, *std::move(clients));
     if (const auto opened = open_ports(process); !opened) {
         logger.error("cannot listen", {{"error", to_string(opened.error())}});
         return 2;
     }
+    for (const std::string& flag : options.ignored) {
+        logger.info("a flag that has no effect here", {{"flag", flag}});
+    }
     logger.info(
-        "controller starts", {{"namespace", options.ns}, {"class", options.load_balancer_class}}
+        "controller starts",
+        {{"version", SY_VERSION}, {"namespace", options.ns}, {"class", options.load_balancer_class}}
     );
     rt::TaskGroup main(
         ioc.get_executor(),

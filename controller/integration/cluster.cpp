@@ -3,7 +3,9 @@
 #include "e2e/apiserver/server/yaml.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 namespace steelyard::controller::test {
@@ -32,23 +34,35 @@ std::string service_path(const std::string& name) {
     return "/api/v1/namespaces/default/services/" + name;
 }
 
-Cluster::Cluster()
-    : beside_(ioc_.get_executor(), fail_on_error()), tasks_(ioc_.get_executor(), fail_on_error()) {
+Cluster::Running::Running(
+    asio::any_io_executor executor, const kube::ClientConfig& client, Options options
+)
+    : objects(*kube::HttpKubeApi::make(client)),
+      lease(*kube::HttpKubeApi::make(client)),
+      tasks(executor, fail_on_error()),
+      replica(
+          executor,
+          {*objects, *lease},
+          quiet_logger(),
+          registry,
+          options,
+          std::hash<std::string>()(options.pod_name),
+          [] { return std::chrono::system_clock::now(); },
+          fail_on_error()
+      ) {}
+
+Cluster::Cluster() : beside_(ioc_.get_executor(), fail_on_error()) {
     auto server = apiserver::ApiServer::listen(ioc_.get_executor(), {});
     SY_CHECK(server.has_value(), "the test's API server must listen");
     server_ = std::move(*server);
     beside_.spawn("api server", server_->run());
-    create_definition("ipaddresspools.yaml");
-    create_definition("l2advertisements.yaml");
+    for (const auto& file : std::filesystem::directory_iterator(SY_CRD_FOLDER)) {
+        if (file.path().extension() == ".yaml") {
+            create_definition(file.path().filename());
+        }
+    }
     create("/api/v1/namespaces", json{{"metadata", {{"name", "metallb-system"}}}});
-
-    kube::ClientConfig config;
-    config.host = "127.0.0.1";
-    config.port = server_->port();
-    config.tls = false;
-    auto client = kube::HttpKubeApi::make(config);
-    SY_CHECK(client.has_value(), "a plain client needs no files");
-    client_ = std::move(*client);
+    client_ = *kube::HttpKubeApi::make(client_config());
 }
 
 Cluster::~Cluster() {
@@ -57,26 +71,72 @@ Cluster::~Cluster() {
     EXPECT_TRUE(until([this] { return beside_.size() == 0; }));
 }
 
+kube::ClientConfig Cluster::client_config() const {
+    kube::ClientConfig config;
+    config.host = "127.0.0.1";
+    config.port = server_->port();
+    config.tls = false;
+    return config;
+}
+
+void Cluster::start(const std::string& name, const ElectionOptions& election) {
+    Options options;
+    options.ns = "metallb-system";
+    options.pod_name = name;
+    options.election = election;
+    options.webhook.mode = WebhookMode::Disabled;
+    auto running = std::make_unique<Running>(ioc_.get_executor(), client_config(), options);
+    running->replica.start(running->tasks);
+    replicas_.emplace(name, std::move(running));
+}
+
 void Cluster::start_controller() {
-    registry_ = std::make_unique<metrics::Registry>();
-    Settings settings;
-    settings.ns = "metallb-system";
-    settings.pool_status_interval = Duration::zero();
-    controller_ = std::make_unique<Controller>(
-        ioc_.get_executor(),
-        *client_,
-        quiet_logger(),
-        *registry_,
-        settings,
-        [] { return std::chrono::system_clock::now(); }
-    );
-    controller_->start(tasks_);
+    ElectionOptions alone;
+    alone.enabled = false;
+    start("only", alone);
+}
+
+void Cluster::start_replica(const std::string& name) {
+    start(name, {});
+}
+
+awaitable<void> Cluster::hand_over(Running& running) {
+    co_await running.replica.hand_over();
+    running.gone = true;
+}
+
+void Cluster::stop_replica(const std::string& name) {
+    Running& running = *replicas_.at(name);
+    beside_.spawn("hand over", hand_over(running));
+    EXPECT_TRUE(until([&] { return running.gone; }));
+    running.tasks.cancel();
+    EXPECT_TRUE(until([&] { return running.tasks.size() == 0; }));
+    replicas_.erase(name);
 }
 
 void Cluster::stop_controller() {
-    tasks_.cancel();
-    EXPECT_TRUE(until([this] { return tasks_.size() == 0; }));
-    controller_.reset();
+    while (!replicas_.empty()) {
+        stop_replica(std::string(replicas_.begin()->first));
+    }
+}
+
+bool Cluster::leads(const std::string& name) const {
+    return replicas_.at(name)->replica.leading();
+}
+
+std::string Cluster::explain(const std::string& service) const {
+    http_server::Request request;
+    request.query.emplace("service", service);
+    return replicas_.begin()->second->replica.explain(request).body;
+}
+
+bool Cluster::ready() const {
+    const Replica& replica = replicas_.begin()->second->replica;
+    return replica.leading() && replica.not_ready().empty();
+}
+
+bool Cluster::stale() {
+    return metrics().find("\nmetallb_k8s_client_config_stale_bool 1") != std::string::npos;
 }
 
 bool Cluster::until(const std::function<bool()>& condition) {
@@ -190,8 +250,9 @@ std::string Cluster::version_of(const std::string& service) {
 }
 
 std::string Cluster::metrics() {
-    controller_->update_gauges();
-    return registry_->text();
+    Running& running = *replicas_.begin()->second;
+    running.replica.update_gauges();
+    return running.registry.text();
 }
 
 }  // namespace steelyard::controller::test

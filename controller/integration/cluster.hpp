@@ -2,13 +2,14 @@
 
 #include "common/base/check.hpp"
 #include "common/kube/client/http_api.hpp"
-#include "controller/app/controller.hpp"
+#include "controller/app/replica.hpp"
 #include "e2e/apiserver/server/api_server.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,9 +29,18 @@ public:
     Cluster& operator=(const Cluster&) = delete;
     ~Cluster();
 
+    // The only replica there is; it leads at once.
     void start_controller();
+    // One of several, which elect their leader.
+    void start_replica(const std::string& name);
+    // As on SIGTERM; all of them without a name.
+    void stop_replica(const std::string& name);
     void stop_controller();
-    [[nodiscard]] Controller& controller() { return *controller_; }
+    [[nodiscard]] bool leads(const std::string& name) const;
+    [[nodiscard]] bool ready() const;
+    [[nodiscard]] bool stale();
+    // The page /explain.
+    [[nodiscard]] std::string explain(const std::string& service) const;
     [[nodiscard]] apiserver::ApiServer& server() { return *server_; }
     [[nodiscard]] kube::KubeApi& api() { return *client_; }
     [[nodiscard]] asio::any_io_executor executor() { return ioc_.get_executor(); }
@@ -56,16 +66,27 @@ public:
     [[nodiscard]] std::string metrics();
 
 private:
+    // As one process.
+    struct Running {
+        Running(asio::any_io_executor executor, const kube::ClientConfig& client, Options options);
+        std::unique_ptr<kube::HttpKubeApi> objects;
+        std::unique_ptr<kube::HttpKubeApi> lease;
+        metrics::Registry registry;
+        rt::TaskGroup tasks;
+        Replica replica;
+        bool gone = false;
+    };
+    [[nodiscard]] kube::ClientConfig client_config() const;
+    void start(const std::string& name, const ElectionOptions& election);
+    static awaitable<void> hand_over(Running& running);
     json call(const std::string& method, const std::string& path, const json& body);
     void create_definition(const std::string& file);
 
     asio::io_context ioc_{1};
     std::unique_ptr<apiserver::ApiServer> server_;
     std::unique_ptr<kube::HttpKubeApi> client_;
-    std::unique_ptr<metrics::Registry> registry_;
-    std::unique_ptr<Controller> controller_;
+    std::map<std::string, std::unique_ptr<Running>> replicas_;
     rt::TaskGroup beside_;
-    rt::TaskGroup tasks_;
 };
 
 // The text at a JSON pointer, "" when there is none.

@@ -109,7 +109,7 @@ TEST_F(ControllerTest, TypeChangeReleasesTheAddress) {
 TEST_F(ControllerTest, ConflictsAreReadAgainAndRetried) {
     cluster.create_pool("x", {"10.0.0.0/24"});
     cluster.start_controller();
-    ASSERT_TRUE(cluster.until([&] { return cluster.controller().ready(); }));
+    ASSERT_TRUE(cluster.until([&] { return cluster.ready(); }));
     apiserver::FaultRule rule;
     rule.verb = "patch";
     rule.resource = "services";
@@ -126,7 +126,7 @@ TEST_F(ControllerTest, ConflictsAreReadAgainAndRetried) {
 TEST_F(ControllerTest, OutagesAreSurvived) {
     cluster.create_pool("x", {"10.0.0.0/24"});
     cluster.start_controller();
-    ASSERT_TRUE(cluster.until([&] { return cluster.controller().ready(); }));
+    ASSERT_TRUE(cluster.until([&] { return cluster.ready(); }));
     apiserver::FaultRule broken;
     broken.verb = "get";
     broken.resource = "services";
@@ -163,7 +163,7 @@ TEST_F(ControllerTest, BrokenConfigurationKeepsTheLastGoodOneAndIsReported) {
 
     cluster.create_pool("overlap", {"10.0.0.0/16"});
 
-    EXPECT_TRUE(cluster.until([&] { return cluster.controller().stale(); }));
+    EXPECT_TRUE(cluster.until([&] { return cluster.stale(); }));
     EXPECT_TRUE(cluster.until([&] {
         return cluster.has_event("x", "ConfigurationInvalid") ||
                cluster.has_event("overlap", "ConfigurationInvalid");
@@ -173,7 +173,7 @@ TEST_F(ControllerTest, BrokenConfigurationKeepsTheLastGoodOneAndIsReported) {
     EXPECT_TRUE(becomes("web", "10.0.0.1"));
 
     cluster.remove(std::string(kPools) + "overlap");
-    EXPECT_TRUE(cluster.until([&] { return !cluster.controller().stale(); }));
+    EXPECT_TRUE(cluster.until([&] { return !cluster.stale(); }));
 }
 
 TEST_F(ControllerTest, PoolStatusAndGaugesCountAddresses) {
