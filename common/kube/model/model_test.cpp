@@ -180,6 +180,22 @@ TEST(EncodeTest, StatusEntriesOfOthersComeOutAsTheyWentIn) {
     EXPECT_EQ(service.conditions[0].as_written, "");
 }
 
+TEST(DecodeTest, AServiceKeepsOnlyTheAnnotationsSomebodyReads) {
+    const auto object = nlohmann::json::parse(R"({"metadata":{"name":"web","annotations":{
+        "kubectl.kubernetes.io/last-applied-configuration":"all of it","metallb.io/address-pool":"a",
+        "metallb.universe.tf/address-pool":"b","steelyard.io/x":"c","meta.helm.sh/x":"d"}}})");
+
+    const Labels kept = decode_service(object).value().meta.annotations;
+
+    EXPECT_EQ(
+        kept,
+        (Labels{
+            {"metallb.io/address-pool", "a"},
+            {"metallb.universe.tf/address-pool", "b"},
+            {"steelyard.io/x", "c"}})
+    );
+}
+
 TEST(EncodeTest, AnAnnotationIsSetOrRemoved) {
     EXPECT_EQ(
         annotations_patch({{"a", "1"}, {"b", std::nullopt}}, "").dump(),

@@ -162,6 +162,14 @@ ServiceCondition decode_condition(const Field& item) {
     return condition;
 }
 
+// Only the groups Steelyard reads: kubectl alone keeps a whole copy of the object in an annotation.
+void drop_unread(Labels& annotations) {
+    std::erase_if(annotations, [](const auto& entry) {
+        const std::string& name = entry.first;
+        return !name.starts_with("metallb.") && !name.starts_with("steelyard.io/");
+    });
+}
+
 }  // namespace
 
 Result<Service> decode_service(const nlohmann::json& object) {
@@ -169,6 +177,7 @@ Result<Service> decode_service(const nlohmann::json& object) {
     const Field root(object, problem);
     Service service;
     service.meta = decode_meta(root);
+    drop_unread(service.meta.annotations);
     service.generation = root["metadata"]["generation"]
                              .integer(0, std::numeric_limits<std::int64_t>::max())
                              .value_or(0);
