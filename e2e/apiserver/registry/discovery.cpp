@@ -94,6 +94,7 @@ std::vector<std::string> group_versions(const Registry& registry, const std::str
             }
         }
     }
+    std::stable_sort(out.begin(), out.end(), preferred_to);
     return out;
 }
 

@@ -38,7 +38,6 @@ std::vector<PrinterColumn> columns_of(const Json& version) {
     return columns;
 }
 
-// Kubernetes' order of versions: v2 before v1 before v1beta2 before v1alpha1, other names last.
 std::tuple<int, int, int> rank(const std::string& version) {
     int major = 0;
     int minor = 0;
@@ -69,6 +68,10 @@ std::tuple<int, int, int> rank(const std::string& version) {
 }
 
 }  // namespace
+
+bool preferred_to(const std::string& version, const std::string& other) {
+    return rank(version) > rank(other);
+}
 
 std::string Kind::api_version(const std::string& wanted) const {
     return group.empty() ? wanted : group + "/" + wanted;
@@ -157,7 +160,7 @@ void Registry::add_custom(const Json& crd) {
         kind.versions.push_back(std::move(version));
     }
     std::stable_sort(kind.versions.begin(), kind.versions.end(), [](const auto& a, const auto& b) {
-        return rank(a.name) > rank(b.name);
+        return preferred_to(a.name, b.name);
     });
     ++generation_;
     std::string resource = kind.resource();

@@ -72,5 +72,7 @@ private:
 };
 
 [[nodiscard]] std::vector<Kind> builtin_kinds();
+// Kubernetes' order of versions, most preferred first: v2, v1, v1beta2, v1beta1, v1alpha1, others.
+[[nodiscard]] bool preferred_to(const std::string& version, const std::string& other);
 
 }  // namespace steelyard::apiserver

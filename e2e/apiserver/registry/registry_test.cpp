@@ -124,6 +124,19 @@ TEST(DiscoveryTest, ACustomKindAppearsInItsGroup) {
     EXPECT_TRUE(api_group(registry, "example.org").is_null());
 }
 
+TEST(DiscoveryTest, TheNewestVersionOfAGroupIsPreferredWhicheverKindHasIt) {
+    Registry registry;
+    registry.add_custom(pool_crd());
+    Json other = pool_crd();
+    other["spec"]["names"]["plural"] = "zebras";
+    other["spec"]["versions"][0]["name"] = "v2";
+    registry.add_custom(other);
+
+    EXPECT_EQ(
+        group_versions(registry, "example.org"), (std::vector<std::string>{"v2", "v1", "v1beta1"})
+    );
+}
+
 TEST(OpenapiTest, TellsKubectlThatTheServerChecksFields) {
     Registry registry;
     registry.add_custom(pool_crd());
