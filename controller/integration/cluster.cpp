@@ -97,7 +97,9 @@ void Cluster::start_controller() {
 }
 
 void Cluster::start_replica(const std::string& name) {
-    start(name, {});
+    ElectionOptions election;
+    election.timings = {std::chrono::seconds(3), std::chrono::seconds(2), std::chrono::seconds(1)};
+    start(name, election);
 }
 
 awaitable<void> Cluster::hand_over(Running& running) {

@@ -65,6 +65,9 @@ PATHS = {
     "Community": ("/apis/metallb.io/v1beta1", "communities", NAMESPACE),
     "ServiceBGPStatus": ("/apis/metallb.io/v1beta1", "servicebgpstatuses", NAMESPACE),
     "ConfigurationState": ("/apis/metallb.io/v1beta1", "configurationstates", NAMESPACE),
+    "AllocationPolicy": ("/apis/steelyard.io/v1alpha1", "allocationpolicies", NAMESPACE),
+    "AddressReservation": ("/apis/steelyard.io/v1alpha1", "addressreservations", NAMESPACE),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases", NAMESPACE),
     "BGPSessionState": ("/apis/steelyard.io/v1alpha1", "bgpsessionstates", NAMESPACE),
     "Secret": ("/api/v1", "secrets", "default"),
 }
