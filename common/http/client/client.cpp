@@ -10,8 +10,11 @@
 namespace steelyard::http_client {
 namespace {
 
-constexpr std::size_t kIdleConnections = 4;
-constexpr std::size_t kReadSize = 64U << 10U;
+// As many as a controller that writes thousands of statuses has under way at once, for as long as a
+// burst lasts: API servers themselves close idle connections after 90 s or more.
+constexpr std::size_t kIdleConnections = 64;
+constexpr Duration kIdle = std::chrono::seconds(60);
+constexpr std::size_t kReadSize = 16U << 10U;  // what a TLS record holds
 
 bool same_name(std::string_view a, std::string_view b) {
     const auto lower = [](char c) {
@@ -84,6 +87,7 @@ public:
     }
 
     awaitable<Result<>> read_more(Instant deadline) {
+        buffer_.resize(kReadSize);
         auto size = co_await transport_->read_some(buffer_, deadline);
         if (!size) {
             co_return size.error();
@@ -99,6 +103,13 @@ public:
     // Nothing of an answer came: the server did not begin to serve this request, as far as we see.
     [[nodiscard]] bool unanswered() const { return !parser_ || !parser_->started(); }
     [[nodiscard]] bool reusable() const { return !ended_ && parser_ && parser_->keep_alive(); }
+    // Waits for another exchange, with as little memory as possible.
+    void rest(Instant now) {
+        idle_since_ = now;
+        parser_.reset();
+        std::vector<char>().swap(buffer_);
+    }
+    [[nodiscard]] Instant idle_since() const { return idle_since_; }
     [[nodiscard]] bool quiet() { return transport_->quiet(); }
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
@@ -107,7 +118,8 @@ private:
     std::unique_ptr<Transport> transport_;
     std::uint64_t generation_;
     std::unique_ptr<ResponseParser> parser_;
-    std::vector<char> buffer_ = std::vector<char>(kReadSize);
+    std::vector<char> buffer_;
+    Instant idle_since_{};
     bool ended_ = false;
 };
 
@@ -179,8 +191,14 @@ std::unique_ptr<Connection> Client::take_idle() {
 }
 
 void Client::put_back(std::unique_ptr<Connection> connection) {
+    const Instant now = std::chrono::steady_clock::now();
+    // The oldest are in front.
+    while (!idle_.empty() && now - idle_.front()->idle_since() > kIdle) {
+        idle_.pop_front();
+    }
     if (connection->reusable() && connection->generation() == generation_ &&
         idle_.size() < kIdleConnections) {
+        connection->rest(now);
         idle_.push_back(std::move(connection));
     }
 }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,7 +110,7 @@ private:
     Server server_;
     Limits limits_;
     std::uint64_t generation_ = 0;  // of server_: connections of an older one are not reused
-    std::vector<std::unique_ptr<Connection>> idle_;
+    std::deque<std::unique_ptr<Connection>> idle_;
 };
 
 }  // namespace steelyard::http_client

@@ -1,11 +1,17 @@
 #include "common/http/client/client.hpp"
 
+#include "common/http/client/transport.hpp"
 #include "common/rt/sleep.hpp"
 #include "common/testing/loop.hpp"
 #include "common/testing/scripted_server.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -208,6 +214,25 @@ TEST_F(ClientTest, AStreamBrokenOrSilentIsAnError) {
     };
 
     loop_.run(test());
+}
+
+TEST(DeadPeerTest, TheKernelGivesUpWithinTwentySeconds) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_GE(socket, 0);
+    detect_dead_peer(socket);
+    const auto option = [socket](int level, int name) {
+        int value = 0;
+        socklen_t size = sizeof value;
+        EXPECT_EQ(::getsockopt(socket, level, name, &value, &size), 0);
+        return value;
+    };
+    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 10);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), 5);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), 3);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 15000);
+    EXPECT_NE(option(IPPROTO_TCP, TCP_NODELAY), 0);
+    ::close(socket);
 }
 
 TEST_F(ClientTest, HeadersCannotBeInjected) {

@@ -48,26 +48,6 @@ std::string name_of(const Server& server) {
     return (v6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
 }
 
-void set_option(tcp::socket& socket, int level, int name, int value) {
-    // Each of these only shortens how long we wait for a dead peer; without one, deadlines still
-    // end the wait.
-    static_cast<void>(::setsockopt(socket.native_handle(), level, name, &value, sizeof value));
-}
-
-// client-go detects dead peers by HTTP/2 pings; on HTTP/1.1 only the kernel can.
-void detect_dead_peer(tcp::socket& socket) {
-    constexpr int kUserTimeoutMs = 15000;
-    constexpr int kIdle = 10;
-    constexpr int kInterval = 5;
-    constexpr int kProbes = 3;
-    set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, kIdle);
-    set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, kInterval);
-    set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, kProbes);
-    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
-}
-
 template <class Stream>
 class BasicTransport : public Transport {
 public:
@@ -225,6 +205,24 @@ Result<> add_identity(ssl::context& context, const TlsOptions& options) {
 
 }  // namespace
 
+void detect_dead_peer(int socket) {
+    constexpr int kUserTimeoutMs = 15000;
+    constexpr int kIdle = 10;
+    constexpr int kInterval = 5;
+    constexpr int kProbes = 3;
+    // Each of these only shortens how long we wait for a dead peer; without one, deadlines still
+    // end the wait.
+    const auto set = [socket](int level, int name, int value) {
+        static_cast<void>(::setsockopt(socket, level, name, &value, sizeof value));
+    };
+    set(IPPROTO_TCP, TCP_NODELAY, 1);
+    set(SOL_SOCKET, SO_KEEPALIVE, 1);
+    set(IPPROTO_TCP, TCP_KEEPIDLE, kIdle);
+    set(IPPROTO_TCP, TCP_KEEPINTVL, kInterval);
+    set(IPPROTO_TCP, TCP_KEEPCNT, kProbes);
+    set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
+}
+
 Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) {
     auto context = std::make_shared<TlsContext>(options.verify);
     ssl::context& native = context->native();
@@ -233,6 +231,8 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsOptions& options) 
         ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1
     );
     native.set_verify_mode(options.verify ? ssl::verify_peer : ssl::verify_none);
+    // A watch is idle most of its life: no 34 KiB of buffers meanwhile.
+    SSL_CTX_set_mode(native.native_handle(), SSL_MODE_RELEASE_BUFFERS);
     constexpr unsigned char kHttp11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     SSL_CTX_set_alpn_protos(native.native_handle(), kHttp11, sizeof kHttp11);
     if (options.verify) {
@@ -260,7 +260,7 @@ awaitable<Result<std::unique_ptr<Transport>>> connect_transport(Server server, L
     if (code) {
         co_return failure(code, "connect to " + peer);
     }
-    detect_dead_peer(tcp.socket());
+    detect_dead_peer(tcp.socket().native_handle());
     if (!server.tls) {
         co_return std::unique_ptr<Transport>(std::make_unique<PlainTransport>(std::move(tcp)));
     }

@@ -40,6 +40,10 @@ public:
     [[nodiscard]] virtual bool quiet() = 0;
 };
 
+// Makes the kernel give up on a peer that answers nothing: after 15 s without an acknowledgement,
+// or of silence that probes do not end. client-go has HTTP/2 pings for that, HTTP/1.1 has none.
+void detect_dead_peer(int socket);
+
 awaitable<Result<std::unique_ptr<Transport>>> connect_transport(Server server, Limits limits);
 
 }  // namespace steelyard::http_client

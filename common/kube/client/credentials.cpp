@@ -81,9 +81,10 @@ Result<> Credentials::apply_tls(http_client::TlsOptions options) {
 
 bool Credentials::refresh(Instant now) {
     constexpr Duration kEvery = std::chrono::seconds(60);
-    if (now - read_at_ < kEvery) {
-        return false;
-    }
+    return now - read_at_ >= kEvery && reread(now);
+}
+
+bool Credentials::reread(Instant now) {
     reread_token(now);
     if (!config_.tls) {
         return false;

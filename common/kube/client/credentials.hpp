@@ -10,8 +10,9 @@
 
 // Who we are and whom we trust, as of now: tokens and certificates that live in files are read
 // again at most once a minute (kubelet renews a token at 80 % of its life), the token also at once
-// after a 401. When a file has become unreadable the last good content stays in use. Private to
-// this room.
+// after a 401, and all of them after a connection that failed: the certificates may have been
+// renewed on both sides. When a file has become unreadable the last good content stays in use.
+// Private to this room.
 namespace steelyard::kube {
 
 class Credentials {
@@ -21,6 +22,8 @@ public:
 
     // Reads what is due. True when the TLS material changed: connect anew with server().
     bool refresh(Instant now);
+    // The same, due or not.
+    bool reread(Instant now);
     // After a 401. True when there is another token to try.
     bool reread_token(Instant now);
 

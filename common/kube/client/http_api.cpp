@@ -2,6 +2,7 @@
 
 #include "common/http/client/client.hpp"
 #include "common/kube/client/credentials.hpp"
+#include "common/kube/watch/retry_after.hpp"
 #include "common/kube/watch/status.hpp"
 #include "common/rt/sleep.hpp"
 
@@ -44,6 +45,11 @@ Error named(const http_client::Request& request, const Error& error) {
     return Error{error.code, what(request) + ": " + to_string(error)};
 }
 
+// In seconds, if it was given as a date too.
+std::string retry_after_in(const http_client::ResponseHead& head) {
+    return retry_after_seconds(head.header("Retry-After"), head.header("Date"));
+}
+
 class HttpBody final : public BodyStream {
 public:
     explicit HttpBody(std::unique_ptr<http_client::BodyReader> reader)
@@ -55,6 +61,23 @@ public:
 private:
     std::unique_ptr<http_client::BodyReader> reader_;
 };
+
+std::string next_page(const nlohmann::json& list) {
+    static const nlohmann::json::json_pointer kToken("/metadata/continue");
+    const bool named = list.contains(kToken) && list[kToken].is_string();
+    return named ? list[kToken].get<std::string>() : std::string();
+}
+
+// The first page keeps its head, and takes the items of the others.
+void add_page(nlohmann::json& whole, nlohmann::json page) {
+    if (whole.is_null()) {
+        whole = std::move(page);
+    } else if (page["items"].is_array()) {
+        for (nlohmann::json& item : page["items"]) {
+            whole["items"].push_back(std::move(item));
+        }
+    }
+}
 
 http_client::Request make_request(std::string method, std::string target) {
     http_client::Request request;
@@ -96,20 +119,33 @@ struct HttpKubeApi::Impl {
         return request;
     }
 
+    // After a connection that failed. True when it is worth another one at once.
+    bool reload() {
+        if (!credentials.reread(now())) {
+            return false;
+        }
+        client.set_server(credentials.server());
+        return true;
+    }
+
     awaitable<Result<nlohmann::json>> call(http_client::Request plain) {
         bool token_tried = false;
+        bool reloaded = false;
         for (unsigned attempt = 0;; ++attempt) {
             http_client::Request request = signed_request(plain);
             auto answer = co_await client.send(std::move(request));
             if (!answer) {
+                // A write may have arrived; whoever made it knows whether to make it again.
+                if (!std::exchange(reloaded, true) && reload() && plain.method == "GET") {
+                    continue;
+                }
                 co_return named(plain, answer.error());
             }
             const unsigned code = answer->head.status;
             if (code >= 200 && code < 300) {
                 co_return parse_answer(plain, answer->body);
             }
-            const ApiStatus status =
-                parse_status(code, answer->head.header("Retry-After"), answer->body);
+            const ApiStatus status = parse_status(code, retry_after_in(answer->head), answer->body);
             if (code == 401 && !std::exchange(token_tried, true) &&
                 credentials.reread_token(now())) {
                 continue;
@@ -162,11 +198,28 @@ awaitable<Result<nlohmann::json>> HttpKubeApi::list(Collection collection) {
     if (!collection.field_selector().empty()) {
         query["fieldSelector"] = collection.field_selector();
     }
-    std::string target = path_of(collection);
-    if (!query.empty()) {
-        target += "?" + encode_query(query);
+    const std::string path = path_of(collection);
+    nlohmann::json whole;
+    query["limit"] = "500";
+    for (;;) {
+        http_client::Request request = make_request("GET", path + "?" + encode_query(query));
+        auto page = co_await impl_->call(std::move(request));
+        if (!page) {
+            // The token of the next page has expired: begin anew, and without pages.
+            if (is(page.error(), Errc::Expired) && query.erase("continue") != 0) {
+                query.erase("limit");
+                whole = nlohmann::json();
+                continue;
+            }
+            co_return page.error();
+        }
+        const std::string next = next_page(*page);
+        add_page(whole, std::move(*page));
+        if (next.empty()) {
+            co_return whole;
+        }
+        query["continue"] = next;
     }
-    return impl_->call(make_request("GET", std::move(target)));
 }
 
 awaitable<Result<nlohmann::json>> HttpKubeApi::create(ResourceType type, nlohmann::json object) {
@@ -204,6 +257,10 @@ awaitable<Result<StreamResponse>> HttpKubeApi::stream(std::string target) {
     const http_client::Request plain = make_request("GET", std::move(target));
     http_client::Request request = impl_->signed_request(plain);
     auto opened = co_await impl_->client.open(std::move(request));
+    if (!opened && impl_->reload()) {
+        request = impl_->signed_request(plain);
+        opened = co_await impl_->client.open(std::move(request));
+    }
     if (opened && opened->head.status == 401 && impl_->credentials.reread_token(now())) {
         request = impl_->signed_request(plain);
         opened = co_await impl_->client.open(std::move(request));
@@ -213,7 +270,7 @@ awaitable<Result<StreamResponse>> HttpKubeApi::stream(std::string target) {
     }
     StreamResponse response;
     response.status = opened->head.status;
-    response.retry_after = opened->head.header("Retry-After");
+    response.retry_after = retry_after_in(opened->head);
     response.content_type = opened->head.header("Content-Type");
     response.body = std::make_unique<HttpBody>(std::move(opened->body));
     co_return response;

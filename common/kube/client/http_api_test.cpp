@@ -93,7 +93,8 @@ TEST_F(HttpApiTest, EachCallIsTheRequestKubernetesExpects) {
         first_lines(),
         ElementsAre(
             "GET /api/v1/namespaces/ns/services/web",
-            "GET /apis/discovery.k8s.io/v1/namespaces/ns/endpointslices?labelSelector=a%3Db",
+            "GET /apis/discovery.k8s.io/v1/namespaces/ns/endpointslices"
+            "?labelSelector=a%3Db&limit=500",
             "POST /api/v1/namespaces/ns/services",
             "PUT /api/v1/namespaces/ns/services/web",
             "PATCH /api/v1/namespaces/ns/services/web/status",
@@ -102,6 +103,48 @@ TEST_F(HttpApiTest, EachCallIsTheRequestKubernetesExpects) {
     );
     EXPECT_THAT(requests_[4], HasSubstr("Content-Type: application/merge-patch+json\r\n"));
     EXPECT_EQ(server_->connections(), 1U);
+}
+
+TEST_F(HttpApiTest, AListComesInPagesAndIsOne) {
+    serve({
+        http_answer(200, R"({"metadata":{"continue":"t 1"},"items":[1,2]})"),
+        http_answer(200, R"({"metadata":{},"items":[3]})"),
+    });
+    auto subject = api();
+    const auto test = [&]() -> awaitable<void> {
+        const Collection services(Resource<Service>::kType);
+        const auto list = co_await subject->list(services);
+        EXPECT_TRUE(list);
+        EXPECT_EQ(list->at("items").dump(), "[1,2,3]");
+    };
+
+    loop_.run(test());
+
+    EXPECT_THAT(
+        first_lines(),
+        ElementsAre(
+            "GET /api/v1/services?limit=500", "GET /api/v1/services?continue=t%201&limit=500"
+        )
+    );
+}
+
+TEST_F(HttpApiTest, AListWhoseTokenExpiredIsAskedForWhole) {
+    serve({
+        http_answer(200, R"({"metadata":{"continue":"t"},"items":[1,2]})"),
+        http_answer(410, R"({"kind":"Status","reason":"Expired"})"),
+        http_answer(200, R"({"metadata":{},"items":[3]})"),
+    });
+    auto subject = api();
+    const auto test = [&]() -> awaitable<void> {
+        const Collection services(Resource<Service>::kType);
+        const auto list = co_await subject->list(services);
+        EXPECT_TRUE(list);
+        EXPECT_EQ(list->at("items").dump(), "[3]");
+    };
+
+    loop_.run(test());
+
+    EXPECT_EQ(requests_.size(), 3U);
 }
 
 TEST_F(HttpApiTest, AnAnswerThatIsNoObjectIsAFailure) {

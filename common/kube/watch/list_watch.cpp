@@ -1,6 +1,8 @@
 #include "common/kube/watch/list_watch.hpp"
 
 #include "common/base/check.hpp"
+#include "common/kube/watch/managed_fields.hpp"
+#include "common/kube/watch/object.hpp"
 #include "common/kube/watch/query.hpp"
 
 #include <algorithm>
@@ -27,28 +29,6 @@ constexpr Duration kSilence = seconds(150);
 // After timeoutSeconds the server should have ended the watch.
 constexpr Duration kOvertime = seconds(30);
 
-std::string metadata_text(const nlohmann::json& object, const char* name) {
-    const auto metadata = object.is_object() ? object.find("metadata") : object.end();
-    if (metadata == object.end() || !metadata->is_object()) {
-        return {};
-    }
-    const auto found = metadata->find(name);
-    return found != metadata->end() && found->is_string() ? found->get<std::string>()
-                                                          : std::string();
-}
-
-std::string version_of(const nlohmann::json& object) {
-    return metadata_text(object, "resourceVersion");
-}
-
-bool ends_initial_events(const nlohmann::json& bookmark) {
-    static const nlohmann::json::json_pointer kAnnotation(
-        "/metadata/annotations/k8s.io~1initial-events-end"
-    );
-    return bookmark.is_object() && bookmark.contains(kAnnotation) &&
-           bookmark[kAnnotation] == "true";
-}
-
 // RFC 9110 8.3.1: the type without its parameters, in any case.
 bool is_json(std::string_view content_type) {
     constexpr std::string_view kJson = "application/json";
@@ -58,19 +38,6 @@ bool is_json(std::string_view content_type) {
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     });
     return type == kJson;
-}
-
-// Whether `a` is from before `b`, where both are numbers (KEP-5504 lets clients compare those).
-bool older(std::string_view a, std::string_view b) {
-    const auto number = [](std::string_view text) {
-        return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-    };
-    if (!number(a) || !number(b)) {
-        return false;
-    }
-    a.remove_prefix(std::min(a.find_first_not_of('0'), a.size()));
-    b.remove_prefix(std::min(b.find_first_not_of('0'), b.size()));
-    return a.size() != b.size() ? a.size() < b.size() : a < b;
 }
 
 }  // namespace
@@ -230,10 +197,14 @@ void ListWatch::on_closed(const std::optional<Error>& error, Instant now, WatchA
     body_.shrink_to_fit();
 }
 
+nlohmann::json ListWatch::parse_skimmed(std::string_view text) {
+    return nlohmann::json::parse(without_managed_fields(text, scratch_), nullptr, false);
+}
+
 void ListWatch::on_list_bytes(std::string_view bytes, Instant now, WatchActions& out) {
     items_.push(bytes);
     while (const auto item = items_.next()) {
-        nlohmann::json object = nlohmann::json::parse(*item, nullptr, false);
+        nlohmann::json object = parse_skimmed(*item);
         if (object.is_discarded()) {
             on_garbage("a list with an item that is not JSON", now, out);
             return;
@@ -247,7 +218,7 @@ void ListWatch::on_list_bytes(std::string_view bytes, Instant now, WatchActions&
 }
 
 void ListWatch::on_line(std::string_view line, Instant now, WatchActions& out) {
-    nlohmann::json event = nlohmann::json::parse(line, nullptr, false);
+    nlohmann::json event = parse_skimmed(line);
     const bool complete = event.is_object() && event.contains("type") &&
                           event["type"].is_string() && event.contains("object");
     if (!complete) {
@@ -285,7 +256,7 @@ void ListWatch::on_event(
         return;
     }
     std::string version = version_of(object);
-    if (older(version, version_)) {
+    if (older_version(version, version_)) {
         on_history_set_back(version, now, out);
         return;
     }
@@ -303,7 +274,7 @@ void ListWatch::on_event(
 
 void ListWatch::on_bookmark(const nlohmann::json& object, Instant now, WatchActions& out) {
     std::string version = version_of(object);
-    if (version.empty() || (!initial_ && older(version, version_))) {
+    if (version.empty() || (!initial_ && older_version(version, version_))) {
         return;  // one that came late; no sign that the watch is up to date
     }
     progress_ = now;
@@ -434,7 +405,8 @@ void ListWatch::on_refused(Open request, const ApiStatus& status, Instant now, W
         fail(std::move(error), retry_after(status, now), out);
         return;
     }
-    const bool server_failure = status.code >= 500;
+    // A token that is being renewed is no reason for a relist either.
+    const bool passing = status.code >= 500 || status.code == 401 || status.code == 408;
     if (request == Open::WatchList && initial_) {
         list_this_time_ = true;
         const bool unknown_to_server = status.code == 400 || status.code == 422;
@@ -444,11 +416,11 @@ void ListWatch::on_refused(Open request, const ApiStatus& status, Instant now, W
             return;
         }
     } else if (request == Open::List) {
-        if (!server_failure) {
-            forget_pages();  // a token of another server, perhaps
+        if (!passing) {
+            forget_pages();  // of another server, perhaps
         }
     } else {
-        server_failures_ = server_failure ? server_failures_ + 1 : kMaxServerFailures + 1;
+        server_failures_ = passing ? server_failures_ + 1 : kMaxServerFailures + 1;
         if (server_failures_ > kMaxServerFailures) {
             need_ = Need::FullState;
             server_failures_ = 0;

@@ -95,6 +95,7 @@ private:
 
     [[nodiscard]] std::string target_of(Open request);
     [[nodiscard]] std::string list_target(std::map<std::string, std::string> query) const;
+    [[nodiscard]] nlohmann::json parse_skimmed(std::string_view text);
     void on_list_bytes(std::string_view bytes, Instant now, WatchActions& out);
     void on_line(std::string_view line, Instant now, WatchActions& out);
     void on_event(const std::string& type, nlohmann::json object, Instant now, WatchActions& out);
@@ -128,7 +129,7 @@ private:
     std::optional<Instant> due_;       // do nothing before
     bool failing_ = false;
     unsigned polite_retries_ = 0;   // consecutive waits by Retry-After alone
-    unsigned server_failures_ = 0;  // consecutive 5xx of the watch
+    unsigned server_failures_ = 0;  // consecutive passing refusals of the watch
     unsigned silences_ = 0;         // consecutive watches given up without a sign of life
 
     // Of a LIST in pages.
@@ -146,6 +147,7 @@ private:
     std::string body_;      // of a refusal
     LineSplitter lines_;
     ListSplitter items_;
+    std::string scratch_;
 };
 
 }  // namespace steelyard::kube

@@ -45,17 +45,4 @@ void ActionCarrier::recover() {
     last_error_.reset();
 }
 
-ObjectKey key_of(const nlohmann::json& object) {
-    const auto text = [&](const char* name) -> std::string {
-        const auto metadata = object.is_object() ? object.find("metadata") : object.end();
-        if (metadata == object.end() || !metadata->is_object()) {
-            return {};
-        }
-        const auto value = metadata->find(name);
-        return value != metadata->end() && value->is_string() ? value->get<std::string>()
-                                                              : std::string();
-    };
-    return ObjectKey{text("namespace"), text("name")};
-}
-
 }  // namespace steelyard::kube

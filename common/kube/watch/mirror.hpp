@@ -3,6 +3,7 @@
 #include "common/base/error.hpp"
 #include "common/kube/model/resource.hpp"
 #include "common/kube/watch/list_watch.hpp"
+#include "common/kube/watch/object.hpp"
 #include "common/kube/watch/store.hpp"
 
 #include <nlohmann/json.hpp>
@@ -55,9 +56,6 @@ private:
     WatchErrorCallback on_error_;
     std::optional<Error> last_error_;
 };
-
-// metadata.namespace and metadata.name, "" where missing.
-[[nodiscard]] ObjectKey key_of(const nlohmann::json& object);
 
 using BadObjects = std::map<ObjectKey, Error>;
 

@@ -62,8 +62,14 @@ public:
             changes.push_back(Change<T>{entry->first, std::move(entry->second), nullptr});
             entry = objects_.erase(entry);
         }
-        for (auto& [key, object] : objects) {
-            put_into(std::move(object), changes);
+        while (!objects.empty()) {
+            auto entry = objects.extract(objects.begin());  // moves on without another copy
+            if (objects_.contains(entry.key())) {
+                put_into(std::move(entry.mapped()), changes);
+            } else {
+                changes.push_back(Change<T>{entry.key(), nullptr, entry.mapped()});
+                objects_.insert(std::move(entry));
+            }
         }
         return changes;
     }
