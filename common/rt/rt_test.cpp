@@ -2,6 +2,7 @@
 #include "common/rt/sleep.hpp"
 #include "common/rt/task_group.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 namespace steelyard::rt {
 namespace {
 
+using asio::experimental::awaitable_operators::operator||;
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
@@ -56,6 +58,21 @@ TEST_F(TaskGroupTest, CancelEndsEveryTaskCleanlyAndRunReturns) {
 
     EXPECT_THAT(ended_, UnorderedElementsAre("sleeper: ended", "waiter: ended"));
     EXPECT_EQ(group_.size(), 0U);
+}
+
+TEST_F(TaskGroupTest, CancelOfATaskThatWaitsForEitherOfTwoIsClean) {
+    Signal signal(ioc_.get_executor());
+    const auto either = [](Signal& wake) -> awaitable<void> {
+        co_await (wake.wait() || forever());
+    };
+    group_.spawn("either", either(signal));
+    ioc_.poll();
+
+    group_.cancel();
+    ioc_.restart();
+    ioc_.run();
+
+    EXPECT_THAT(ended_, ElementsAre("either: ended"));
 }
 
 TEST_F(TaskGroupTest, AnExceptionReachesTheOwner) {

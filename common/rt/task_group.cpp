@@ -5,6 +5,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <utility>
@@ -62,6 +63,9 @@ bool is_cancellation(const std::exception_ptr& error) {
         std::rethrow_exception(error);
     } catch (const boost::system::system_error& thrown) {
         return thrown.code() == asio::error::operation_aborted;
+    } catch (const asio::multiple_exceptions& thrown) {
+        // `a() || b()`, cancelled: neither succeeded.
+        return is_cancellation(thrown.first_exception());
     } catch (...) {
         return false;
     }
