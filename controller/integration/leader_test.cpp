@@ -6,6 +6,7 @@
 #include "e2e/apiserver/server/api_server.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -116,7 +117,7 @@ protected:
         for (Candidate* candidate : {&a, &b}) {
             end(*candidate);
         }
-        server_task_.cancel();
+        asio::post(ioc_, [this] { server_task_.cancel(); });
         EXPECT_TRUE(until([&] { return server_task_.size() == 0; }));
     }
 
@@ -163,7 +164,8 @@ protected:
     // As a crash: nothing is released.
     void end(Candidate& candidate) {
         if (candidate.tasks) {
-            candidate.tasks->cancel();
+            // On the loop: emitted outside, the signal might outlive a task that just ends.
+            asio::post(ioc_, [&candidate] { candidate.tasks->cancel(); });
             EXPECT_TRUE(until([&] { return candidate.tasks->size() == 0; }));
         }
     }
