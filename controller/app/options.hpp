@@ -3,6 +3,7 @@
 #include "common/daemon/flags.hpp"
 #include "common/kube/lease/timings.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,7 +20,10 @@ enum class WebhookMode { Enabled, Disabled, OnlyWebhook };
 struct ElectionOptions {
     bool enabled = true;  // false: the only replica
     std::string lease = "steelyard-controller";
-    kube::ElectionTimings timings;
+    // Shorter than client-go's: a leader that died is replaced within 15 s, lists included, and
+    // safety does not rest on the Lease.
+    kube::ElectionTimings timings{
+        std::chrono::seconds(12), std::chrono::seconds(8), std::chrono::seconds(2)};
 };
 
 struct WebhookOptions {

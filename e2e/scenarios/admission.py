@@ -43,7 +43,7 @@ def refused_cases(cluster):
     """What MetalLB's webhooks refuse, and what they let through."""
     refused(cluster, "overlapping pools", pool_object("second", "192.168.100.205/32"), "192.168.100.205/32")
     refused(cluster, "aggregation shorter than a pool's range",
-            custom("BGPAdvertisement", "wide", aggregationLength=26, ipAddressPools=["small"]), "aggregationLength")
+            custom("BGPAdvertisement", "wide", aggregationLength=16, ipAddressPools=["small"]), "aggregationLength")
     refused(cluster, "service selectors with aggregation",
             custom("BGPAdvertisement", "both", aggregationLength=24, serviceSelectors=[{"matchLabels": {"a": "b"}}]),
             "serviceSelectors")
