@@ -225,6 +225,15 @@ Assignment Allocator::assignment_of(const Choice& choice) const {
         {list.begin(), list.end()}};
 }
 
+std::vector<kube::ObjectKey> Allocator::holders(const net::IpAddress& address) const {
+    std::vector<kube::ObjectKey> list;
+    for (const Holding* at = holdings_.first_holder(address); at != nullptr;
+         at = holdings_.next_holder(*at, address)) {
+        list.push_back(at->service);
+    }
+    return list;
+}
+
 std::vector<PoolCount> Allocator::counts() const {
     std::vector<PoolCount> counts;
     for (const PoolState& state : pools_) {

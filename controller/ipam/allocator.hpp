@@ -76,6 +76,7 @@ public:
     bool release(const kube::ObjectKey& service);
 
     [[nodiscard]] std::optional<Assignment> find(const kube::ObjectKey& service) const;
+    [[nodiscard]] std::vector<kube::ObjectKey> holders(const net::IpAddress& address) const;
     [[nodiscard]] std::vector<PoolCount> counts() const;  // by pool name
     [[nodiscard]] std::size_t size() const { return holdings_.size(); }
 

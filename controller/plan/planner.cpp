@@ -24,6 +24,16 @@ bool selects_namespaces(const config::Config& config) {
            });
 }
 
+std::vector<net::IpAddress> addresses_of(const kube::Service& service) {
+    std::vector<net::IpAddress> list;
+    for (const kube::LoadBalancerIngress& ingress : service.ingress) {
+        if (ingress.ip) {
+            list.push_back(*ingress.ip);
+        }
+    }
+    return list;
+}
+
 bool may_grow(const ipam::Request& request, const Standing& standing) {
     return request.policy == kube::IpFamilyPolicy::PreferDualStack &&
            request.families.size() == 2 && request.addresses.empty() &&
@@ -92,6 +102,8 @@ void Planner::on_service(std::shared_ptr<const kube::Service> service) {
         on_service_deleted(key);  // deleted and made again between two looks
     }
     Entry& entry = services_[key];
+    entry.shown_anew = entry.shown_anew || !entry.service ||
+                       addresses_of(*service) != addresses_of(*entry.service);
     if (entry.service) {
         Standing last = last_of(entry);
         const bool shown = last == standing_of(*service);
@@ -138,7 +150,19 @@ Plan Planner::plan(WallTime now) {
         return allocator_.is_open(want);
     };
     reservations_.expire(now);
-    serve(review_dirty(plan), plan);
+    do {
+        std::vector<Work> round = review_dirty(plan);
+        while (!dirty_.empty()) {  // those who had to give way to an older one
+            std::erase_if(round, [this](const Work& work) {
+                return dirty_.contains(work.entry->service->meta.key);
+            });
+            std::ranges::move(review_dirty(plan), std::back_inserter(round));
+        }
+        std::ranges::sort(round, {}, [](const Work& work) {
+            return age_of(work.entry->service->meta);
+        });
+        serve(std::move(round), plan);
+    } while (!dirty_.empty());
     reservations_.settle(now, undecided, plan.reservations);
     // A reservation that ended just now may have left something.
     for (waiters_.open(allocator_.take_openings()); waiters_.next(is_open) != nullptr;
@@ -273,11 +297,20 @@ void Planner::review_foreign(Work& work, Claim whose) {
 }
 
 void Planner::review_current(Work& work, const ipam::Request& request) {
-    // What we hold is the truth; status only counts for what we have not seen before, after a
-    // start.
+    // What we hold is the truth, so that a lost status is written again. An address that somebody
+    // else wrote counts too: the controller before this one, or one that believes to lead beside
+    // it. Were it overwritten, two controllers would do so for ever.
     const auto held = allocator_.find(request.service);
-    const std::vector<net::IpAddress> current =
-        held ? held->addresses : standing_of(*work.entry->service).addresses;
+    const auto shown = addresses_of(*work.entry->service);
+    const bool anew = std::exchange(work.entry->shown_anew, false);
+    if (anew && !shown.empty() && (!held || shown != held->addresses)) {
+        if (const auto claimed = claim_shown(request, shown)) {
+            work.standing.addresses = claimed->addresses;
+            work.standing.pool = claimed->pool;
+            return;
+        }
+    }
+    const std::vector<net::IpAddress> current = held ? held->addresses : shown;
     if (current.empty()) {
         return;
     }
@@ -289,6 +322,49 @@ void Planner::review_current(Work& work, const ipam::Request& request) {
     }
     work.standing.addresses = kept->addresses;
     work.standing.pool = kept->pool;
+}
+
+// As keep(), and who is younger gives way: of two that show one address the older keeps it, whoever
+// was seen first.
+ipam::Verdict<ipam::Assignment> Planner::claim_shown(
+    const ipam::Request& request, const std::vector<net::IpAddress>& shown
+) {
+    auto kept = keep(request, shown);
+    if (kept) {
+        return kept;
+    }
+    using ipam::Reason;
+    const Reason reason = kept.error().reason;
+    if (reason != Reason::AddressInUse && reason != Reason::SharingPortConflict &&
+        reason != Reason::SharingBackendMismatch) {
+        return kept;
+    }
+    const Age age = age_of(services_.at(request.service).service->meta);
+    std::vector<std::pair<Age, std::vector<net::IpAddress>>> younger;
+    for (const net::IpAddress& address : shown) {
+        for (const kube::ObjectKey& holder : allocator_.holders(address)) {
+            const Age other = age_of(services_.at(holder).service->meta);
+            if (age < other) {
+                younger.emplace_back(other, allocator_.find(holder)->addresses);
+                allocator_.release(holder);
+            }
+        }
+    }
+    kept = keep(request, shown);
+    std::ranges::sort(younger);
+    for (const auto& [other, addresses] : younger) {
+        give_back(other.service, addresses);
+    }
+    return kept;
+}
+
+// What it still may have together with those before it; otherwise it is decided anew.
+void Planner::give_back(const kube::ObjectKey& key, const std::vector<net::IpAddress>& addresses) {
+    const kube::Service& service = *services_.at(key).service;
+    const auto request = ipam::parse_request_for_any(service, labels_of(key.ns));
+    if (!request || !allocator_.adopt(*request, addresses)) {
+        dirty_.insert(key);
+    }
 }
 
 // All of it; or, when the Service became a single-stack one, the address of that family.
@@ -336,6 +412,9 @@ void Planner::fulfil(Work& work) {
     work.standing.addresses = given->addresses;
     work.standing.pool = given->pool;
     work.events.push_back(sentences::allocated(given->addresses));
+    if (may_grow(*work.request, work.standing)) {
+        extend(work);  // it cannot, and that has to be told at once
+    }
 }
 
 void Planner::extend(Work& work) {

@@ -107,6 +107,8 @@ private:
         std::shared_ptr<const kube::Service> service;
         // What was decided last; absent when it is what the object shows.
         std::unique_ptr<const Standing> decided;
+        // The addresses shown changed since the last review.
+        bool shown_anew = false;
     };
     // One Service on its way through plan().
     struct Work {
@@ -136,6 +138,11 @@ private:
     [[nodiscard]] ipam::Verdict<ipam::Assignment> keep(
         const ipam::Request& request, const std::vector<net::IpAddress>& current
     );
+    // Takes what the status shows, from younger ones if need be.
+    [[nodiscard]] ipam::Verdict<ipam::Assignment> claim_shown(
+        const ipam::Request& request, const std::vector<net::IpAddress>& shown
+    );
+    void give_back(const kube::ObjectKey& key, const std::vector<net::IpAddress>& addresses);
     void fulfil(Work& work);
     void extend(Work& work);
     void conclude(Work& work, std::vector<Outcome>& outcomes);
