@@ -90,14 +90,15 @@ class Api:
 
     async def _connect(self):
         link = netns.tcp_socket(self.namespace)
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS * self.patience):
+        async with asyncio.timeout(CONNECT_SECONDS * self.patience):
+            try:
                 await asyncio.get_running_loop().sock_connect(link, (self.address, self.port))
-                return _Connection(*await asyncio.open_connection(sock=link, ssl=self.context,
-                                                                  server_hostname=self.address, limit=1 << 22))
-        except BaseException:
-            link.close()
-            raise
+            except BaseException:
+                link.close()
+                raise
+            # From here on the socket is the transport's, which closes it also when the handshake fails.
+            return _Connection(*await asyncio.open_connection(sock=link, ssl=self.context,
+                                                              server_hostname=self.address, limit=1 << 22))
 
     async def request(self, method, path, body=None, content_type="application/json"):
         """One request; returns the decoded answer, raises ApiError or OSError/TimeoutError."""
