@@ -44,7 +44,8 @@ class Tree:
 
 
 def is_test(path):
-    return path.endswith("_test.cpp") or "/fuzz/" in path or "/testing/" in path
+    endings = ("_test.cpp", "_test_support.hpp", "_test_support.cpp")
+    return path.endswith(endings) or "/fuzz/" in path or "/testing/" in path
 
 
 def is_program(text):
