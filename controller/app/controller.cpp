@@ -197,8 +197,8 @@ void Controller::plan() {
     }
     tell_problems();
     controller_plan::Plan plan = planner_.plan(wall_clock_());
-    for (const controller_plan::Outcome& outcome : plan.outcomes) {
-        carry_out(outcome);
+    for (controller_plan::Outcome& outcome : plan.outcomes) {
+        carry_out(std::move(outcome));
     }
     for (controller_plan::ReservationChange& change : plan.reservations) {
         reservation_writer_.put(std::move(change));
@@ -239,7 +239,7 @@ void Controller::tell_problems() {
     told_ = config_.problems();
 }
 
-void Controller::carry_out(const controller_plan::Outcome& outcome) {
+void Controller::carry_out(controller_plan::Outcome outcome) {
     const kube::ObjectReference involved{
         kube::Resource<kube::Service>::kType, outcome.service, outcome.uid, ""};
     for (const controller_plan::Event& event : outcome.events) {
@@ -254,7 +254,7 @@ void Controller::carry_out(const controller_plan::Outcome& outcome) {
         );
     }
     if (outcome.write) {
-        statuses_.put(outcome.service, outcome.uid, outcome.standing);
+        statuses_.put(outcome.service, std::move(outcome.uid), std::move(outcome.standing));
     }
 }
 

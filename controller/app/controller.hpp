@@ -80,7 +80,7 @@ private:
     awaitable<void> watch_expiries();
     void plan();
     void tell_problems();
-    void carry_out(const controller_plan::Outcome& outcome);
+    void carry_out(controller_plan::Outcome outcome);
 
     log::Logger logger_;
     ConfigSide& config_;
