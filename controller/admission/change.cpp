@@ -54,8 +54,45 @@ std::vector<Problem> brought_about(
     return fresh;
 }
 
-bool contains(const std::vector<Problem>& problems, const Problem& problem) {
-    return std::find(problems.begin(), problems.end(), problem) != problems.end();
+// For looking up many in many.
+class ProblemSet {
+public:
+    explicit ProblemSet(const std::vector<Problem>& problems) {
+        for (const Problem& problem : problems) {
+            all_.insert(as_tuple(problem));
+        }
+    }
+    [[nodiscard]] bool contains(const Problem& problem) const {
+        return all_.contains(as_tuple(problem));
+    }
+
+private:
+    using Tuple = std::tuple<Kind, kube::ObjectKey, std::string, std::string, std::string>;
+    static Tuple as_tuple(const Problem& p) {
+        return {p.kind, p.key, p.field, p.value, p.accepted};
+    }
+    std::set<Tuple> all_;
+};
+
+// The field of the first list that is longer than any of our definitions in crds/ allows; "" when
+// there is none. A caller that is no API server could otherwise keep us busy for hours.
+std::string too_long(const json& value, const std::string& field) {
+    constexpr std::size_t kMaxItems = 4096;
+    if (!value.is_structured()) {
+        return "";
+    }
+    if (value.is_array() && value.size() > kMaxItems) {
+        return field + ": a list of " + std::to_string(value.size()) + ", give at most " +
+               std::to_string(kMaxItems);
+    }
+    for (const auto& [name, child] : value.items()) {
+        const std::string place = value.is_array() ? "[" + name + "]" : "." + name;
+        std::string found = too_long(child, child.is_structured() ? field + place : "");
+        if (!found.empty()) {
+            return found;
+        }
+    }
+    return "";
 }
 
 template <class T>
@@ -71,6 +108,16 @@ Result<kube::BgpPeer> decode<kube::BgpPeer>(const json& object) {
         return peer.error();
     }
     return kube::Resource<kube::BgpPeer>::decode(*peer);
+}
+
+template <class T>
+Result<T> read(const json& object, const kube::ObjectKey& key) {
+    const std::string wrong = too_long(member(object, "spec"), "spec");
+    if (!wrong.empty()) {
+        const std::string kind(kube::Resource<T>::kType.kind);
+        return make_error(Errc::Invalid, kind + " " + to_string(key) + ": " + wrong);
+    }
+    return decode<T>(object);
 }
 
 // Stands in for what an object names and what may come right after it, so that only the mistakes
@@ -157,7 +204,7 @@ public:
         Objects before = others_;
         std::optional<Error> unreadable_before;
         if (!change_.before.is_null()) {
-            auto object = decode<T>(change_.before);
+            auto object = read<T>(change_.before, change_.key);
             if (object) {
                 (before.*list_).push_back(std::move(*object));
             } else {
@@ -168,7 +215,7 @@ public:
             compare(before, others_, nullptr);
             return std::move(verdict_);
         }
-        auto object = decode<T>(change_.after);
+        auto object = read<T>(change_.after, change_.key);
         if (!object) {
             const bool same = unreadable_before && *unreadable_before == object.error();
             auto& lines = same ? verdict_.warnings : verdict_.refusals;
@@ -190,9 +237,9 @@ private:
         if (candidate != nullptr && !refused.empty()) {
             Objects completed = after;
             add_stand_ins(*candidate, completed);
-            const std::vector<Problem> lasting = config::validate(completed).problems;
+            const ProblemSet lasting(config::validate(completed).problems);
             const auto waits = [&](const Problem& problem) {
-                return !contains(lasting, problem);
+                return !lasting.contains(problem);
             };
             const auto middle = std::stable_partition(refused.begin(), refused.end(), waits);
             left.assign(refused.begin(), middle);
@@ -202,17 +249,18 @@ private:
         if (!refused.empty() || !snapshot_.known) {
             return;
         }
+        const ProblemSet waiting(left);
         for (const Problem& problem : now.problems) {
-            if (contains(left, problem)) {
+            if (waiting.contains(problem)) {
                 verdict_.warnings.push_back(to_string(problem));
             } else {
                 verdict_.warnings.push_back("wrong already: " + to_string(problem));
             }
         }
-        const std::vector<Problem> fresh = brought_about(old.warnings, now.warnings);
+        const ProblemSet fresh(brought_about(old.warnings, now.warnings));
         for (const Problem& warning : now.warnings) {
             const bool own = warning.kind == change_.kind && warning.key == change_.key;
-            if (own || contains(fresh, warning)) {
+            if (own || fresh.contains(warning)) {
                 verdict_.warnings.push_back(to_string(warning));
             }
         }

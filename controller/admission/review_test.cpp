@@ -368,6 +368,25 @@ TEST(ReviewTest, ManyProblemsAreCutShort) {
     EXPECT_THAT(message, HasSubstr("and 80 more"));
 }
 
+TEST(ReviewTest, ListsLongerThanTheDefinitionsAllowAreNotLookedInto) {
+    json spec = json::object();
+    spec["ipAddressPools"] = json::array();
+    for (int i = 0; i < 100'000; ++i) {
+        spec["ipAddressPools"].push_back(std::to_string(i));
+    }
+    const std::string object =
+        json{{"kind", "L2Advertisement"}, {"name", "a"}, {"spec", spec}}.dump();
+
+    const json created = review(request("", object), snapshot_of({})).value();
+    const json deleted = review(request(object, ""), snapshot_of({})).value();
+
+    EXPECT_EQ(
+        message_of(created),
+        "L2Advertisement metallb-system/a: spec.ipAddressPools: a list of 100000, give at most 4096"
+    );
+    EXPECT_EQ(message_of(deleted), "");
+}
+
 TEST(ReviewTest, WhatIsNoReviewIsRefusedInALine) {
     for (const char* text :
          {"{}",
