@@ -28,20 +28,30 @@ json pool(const std::string& addresses) {
     return object;
 }
 
-// As kubectl and a few tools around it leave them: labels, an annotation, managed fields.
+// As the API server stores one that Helm made.
 json service(std::size_t number) {
     const std::string name = "s" + std::to_string(number);
     json object = json::object();
+    object["apiVersion"] = "v1";
+    object["kind"] = "Service";
     object["metadata"]["name"] = name;
+    object["metadata"]["namespace"] = "default";
     object["metadata"]["labels"]["app.kubernetes.io/name"] = name;
     object["metadata"]["labels"]["app.kubernetes.io/managed-by"] = "Helm";
     object["metadata"]["annotations"]["meta.helm.sh/release-name"] = name;
     object["spec"]["type"] = "LoadBalancer";
     object["spec"]["selector"]["app"] = name;
+    const std::string address =
+        "10.96." + std::to_string(number / 250) + "." + std::to_string(number % 250 + 1);
+    object["spec"]["clusterIP"] = address;
+    object["spec"]["clusterIPs"].push_back(address);
+    object["spec"]["ipFamilies"].push_back("IPv4");
+    object["spec"]["ipFamilyPolicy"] = "SingleStack";
     json port = json::object();
     port["name"] = "http";
     port["port"] = 80;
     port["targetPort"] = 8080;
+    port["protocol"] = "TCP";
     object["spec"]["ports"].push_back(std::move(port));
     return object;
 }
@@ -141,17 +151,9 @@ void Cluster::create_pool(const std::string& addresses) {
 }
 
 void Cluster::create_services(std::size_t count) {
-    with_server([&](apiserver::ApiServer&) {
+    with_server([&](apiserver::ApiServer& server) {
         for (std::size_t i = 0; i < count; ++i) {
-            (void)call_here("POST", kServices, service(i));
-        }
-    });
-}
-
-void Cluster::delete_services(std::size_t count) {
-    with_server([&](apiserver::ApiServer&) {
-        for (std::size_t i = 0; i < count; ++i) {
-            (void)call_here("DELETE", std::string(kServices) + "/s" + std::to_string(i), nullptr);
+            (void)server.put("services.", service(i));
         }
     });
 }

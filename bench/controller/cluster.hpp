@@ -37,7 +37,6 @@ public:
     // s0, s1, ... of type LoadBalancer, all within one turn of the server: watches see them at
     // once.
     void create_services(std::size_t count);
-    void delete_services(std::size_t count);
     // How many show an address, and how many different ones.
     struct Assigned {
         std::size_t services = 0;

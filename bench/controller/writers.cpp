@@ -246,7 +246,6 @@ double bench_writers(Cluster& cluster, std::size_t services) {
     std::printf("serial client: %.2f ms a write, %.0f writes/s\n\n", round_trip, 1e3 / round_trip);
     bench_windows(client, cluster, services, round_trip);
     bench_storm(client, cluster, services);
-    cluster.delete_services(services);
     return round_trip;
 }
 
