@@ -2,10 +2,10 @@
 
 #include "common/base/time.hpp"
 #include "common/kube/client/config.hpp"
+#include "e2e/apiserver/json/json.hpp"
 #include "e2e/apiserver/server/api_server.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <nlohmann/json.hpp>
 
 #include <cstddef>
 #include <functional>
@@ -17,7 +17,7 @@
 // measured, with our CustomResourceDefinitions and a latency for every request.
 namespace steelyard::bench {
 
-using nlohmann::json;
+using json = apiserver::Json;
 
 class Cluster {
 public:
