@@ -1,5 +1,6 @@
 #include "common/base/duration.hpp"
 #include "common/config/config.hpp"
+#include "common/config/validate.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -9,7 +10,7 @@
 #include <string_view>
 
 // A list of objects of any kind through decoding and parse(): a Config, or problems of one line
-// each. A community that parses prints as one that parses to the same.
+// each; validate() finds no less. A community that parses prints as one that parses to the same.
 namespace {
 
 namespace config = steelyard::config;
@@ -38,6 +39,8 @@ config::Objects objects_in(const nlohmann::json& list) {
         take(object, kind, objects.bgp_advertisements);
         take(object, kind, objects.communities);
         take(object, kind, objects.bfd_profiles);
+        take(object, kind, objects.allocation_policies);
+        take(object, kind, objects.address_reservations);
         take(object, kind, *objects.secrets);
     }
     return objects;
@@ -63,17 +66,27 @@ void check_community(std::string_view text) {
     }
 }
 
+void check_lines(const std::vector<config::Problem>& problems) {
+    for (const config::Problem& problem : problems) {
+        if (to_string(problem).find(10) != std::string::npos) {
+            std::abort();
+        }
+    }
+}
+
 void check_objects(const config::Objects& objects) {
     const config::ParseResult result = config::parse(objects);
     const bool right = result.problems.empty();
     if ((result.config != nullptr) != right || (result.partial != nullptr && right)) {
         std::abort();
     }
-    for (const config::Problem& problem : result.problems) {
-        if (to_string(problem).find(10) != std::string::npos) {
-            std::abort();
-        }
+    check_lines(result.problems);
+    const config::Findings findings = config::validate(objects);
+    if (findings.problems.size() < result.problems.size()) {
+        std::abort();
     }
+    check_lines(findings.problems);
+    check_lines(findings.warnings);
 }
 
 }  // namespace
