@@ -39,6 +39,21 @@ void check_status(const nlohmann::json& object) {
     }
 }
 
+// What is written whole reads back the same.
+template <class T>
+void check_whole(const nlohmann::json& object) {
+    check<T>(object);
+    const auto decoded = steelyard::kube::Resource<T>::decode(object);
+    if (!decoded) {
+        return;
+    }
+    const nlohmann::json written = steelyard::kube::encode_object(*decoded);
+    const auto again = steelyard::kube::Resource<T>::decode(written);
+    if (!again || steelyard::kube::encode_object(*again) != written) {
+        std::abort();
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -66,5 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_status<steelyard::kube::ServiceL2Status>(object);
     check_status<steelyard::kube::ServiceBgpStatus>(object);
     check_status<steelyard::kube::BgpSessionState>(object);
+    check_status<steelyard::kube::AddressReservation>(object);
+    check_whole<steelyard::kube::AllocationPolicy>(object);
+    check_whole<steelyard::kube::ConfigurationState>(object);
     return 0;
 }
