@@ -131,7 +131,9 @@ items:
 )");
     EXPECT_EQ(outcome.status, 1);
     EXPECT_THAT(outcome.out, HasSubstr("(standard input):9: error: IPAddressPool"));
-    EXPECT_THAT(outcome.out, HasSubstr("1 object in 1 file: 1 error, 1 warning; 1 of other kinds skipped"));
+    EXPECT_THAT(
+        outcome.out, HasSubstr("1 object in 1 file: 1 error, 1 warning; 1 of other kinds skipped")
+    );
 }
 
 TEST(ValidateCommandTest, WarningsAreNoErrorsUnlessAsked) {
