@@ -140,7 +140,7 @@ private:
     // Reads one request into parser; false when the connection is over (or the request was bad and
     // has been answered).
     awaitable<bool> read_request(Parser& parser) {
-        const Instant start = std::chrono::steady_clock::now();
+        Instant start = std::chrono::steady_clock::now();
         bool asked_for_body = false;
         idle_ = buffer_.size() == 0;
         while (true) {
@@ -174,7 +174,10 @@ private:
             if (!size) {
                 co_return false;
             }
-            idle_ = false;
+            if (std::exchange(idle_, false)) {
+                start =
+                    std::chrono::steady_clock::now();  // the rest before it is not the request's
+            }
             buffer_.commit(*size);
         }
     }

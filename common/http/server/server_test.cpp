@@ -1,5 +1,6 @@
 #include "common/http/server/server.hpp"
 
+#include "common/rt/sleep.hpp"
 #include "common/rt/task_group.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -48,7 +49,31 @@ protected:
         return answer;
     }
 
+    // The same for a head that comes after a rest, and a body once the server has asked for it.
+    std::string answer_after(Duration rest, std::string head, std::string body) {
+        std::string answer;
+        tasks_.spawn("server", server_->run());
+        tasks_.spawn("client", rest_then_ask(rest, std::move(head), std::move(body), answer));
+        io_.run_for(std::chrono::seconds(10));
+        EXPECT_EQ(tasks_.size(), 0U) << "something did not end";
+        return answer;
+    }
+
 private:
+    awaitable<void> rest_then_ask(
+        Duration rest, std::string head, std::string body, std::string& answer
+    ) {
+        tcp::socket socket(io_);
+        const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), server_->port());
+        co_await socket.async_connect(endpoint, kAwait);
+        co_await rt::sleep_for(rest);
+        co_await asio::async_write(socket, asio::buffer(head), kAwait);
+        co_await asio::async_read_until(socket, asio::dynamic_buffer(answer), "\r\n\r\n", kAwait);
+        co_await asio::async_write(socket, asio::buffer(body), kAwait);
+        co_await asio::async_read(socket, asio::dynamic_buffer(answer), kAwait);
+        server_->stop();
+    }
+
     awaitable<void> exchange(std::string text, std::string& answer) {
         tcp::socket socket(io_);
         const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), server_->port());
@@ -83,6 +108,21 @@ TEST_F(ServerTest, StreamsInChunks) {
     const std::string answer = answer_to("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
 
     EXPECT_TRUE(answer.ends_with("3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n")) << answer;
+}
+
+TEST_F(ServerTest, ARequestHasItsWholeTimeHoweverLongTheConnectionRestedBefore) {
+    ServerConfig config;
+    config.request_timeout = std::chrono::milliseconds(500);
+    start(config);
+
+    const std::string answer = answer_after(
+        std::chrono::milliseconds(600),
+        "POST /p HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n"
+        "Expect: 100-continue\r\n\r\n",
+        "body"
+    );
+
+    EXPECT_NE(answer.find("POST /p body"), std::string::npos) << answer;
 }
 
 struct BadRequest {
