@@ -103,12 +103,19 @@ typename kube::Informer<T>::Callbacks ConfigWatches::callbacks_of() {
         }
         changed();
     };
+    callbacks.on_no_longer_bad = [this](const kube::ObjectKey&) {
+        changed();
+    };
     return callbacks;
 }
 
+// A server that is away says nothing new about a kind it refused.
 void ConfigWatches::note_refusal(std::string_view kind, const Error* error) {
     const bool refused =
         error != nullptr && (is(*error, Errc::Unauthorized) || is(*error, Errc::NotFound));
+    if (error != nullptr && !refused) {
+        return;
+    }
     if (refused ? refused_.insert(kind).second : refused_.erase(kind) != 0) {
         changed();
     }

@@ -66,6 +66,8 @@ struct MirrorCallbacks {
     // An object we cannot decode: the last good version stays in the store. Called once, and
     // again only when something else is wrong with it.
     std::function<void(const ObjectKey&, const Error&)> on_bad_object;
+    // It can be decoded again or is gone; the store may show no change then.
+    std::function<void(const ObjectKey&)> on_no_longer_bad;
 };
 
 template <class T>
@@ -102,6 +104,11 @@ private:
         const bool said = before != known.end() && before->second == error;
         if (!said && callbacks_.on_bad_object) {
             callbacks_.on_bad_object(key, error);
+        }
+    }
+    void report_no_longer_bad(const ObjectKey& key) {
+        if (callbacks_.on_no_longer_bad) {
+            callbacks_.on_no_longer_bad(key);
         }
     }
 
@@ -150,6 +157,11 @@ void Mirror<T>::end_replace() {
         report_bad(key, error, before);
     }
     report(store_.replace(std::exchange(incoming_, {})));
+    for (const auto& [key, error] : before) {
+        if (!bad_.contains(key)) {
+            report_no_longer_bad(key);
+        }
+    }
     if (!synced_) {
         synced_ = true;
         if (callbacks_.on_synced) {
@@ -162,8 +174,12 @@ template <class T>
 void Mirror<T>::put(const nlohmann::json& object) {
     auto decoded = Resource<T>::decode(object);
     if (decoded) {
-        bad_.erase(decoded->meta.key);
+        const ObjectKey key = decoded->meta.key;
+        const bool was_bad = bad_.erase(key) != 0;
         report(store_.put(std::move(*decoded)));
+        if (was_bad) {
+            report_no_longer_bad(key);
+        }
         return;
     }
     const ObjectKey key = key_of(object);
@@ -174,8 +190,11 @@ void Mirror<T>::put(const nlohmann::json& object) {
 template <class T>
 void Mirror<T>::erase(const nlohmann::json& object) {
     const ObjectKey key = key_of(object);
-    bad_.erase(key);
+    const bool was_bad = bad_.erase(key) != 0;
     report(store_.erase(key));
+    if (was_bad) {
+        report_no_longer_bad(key);
+    }
 }
 
 }  // namespace steelyard::kube

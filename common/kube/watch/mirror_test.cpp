@@ -30,6 +30,10 @@ protected:
         made.on_bad_object = [this](const ObjectKey& key, const Error&) {
             heard_.push_back("bad " + key.name);
         };
+        made.on_no_longer_bad = [this](const ObjectKey& key) {
+            EXPECT_EQ(mirror_.bad_objects().count(key), 0U);
+            heard_.push_back("no longer bad " + key.name);
+        };
         return made;
     }
     void replace(const std::vector<nlohmann::json>& objects) {
@@ -67,6 +71,28 @@ TEST_F(MirrorTest, ABadObjectInAFullStateKeepsItsLastGoodVersion) {
     EXPECT_THAT(heard_, ElementsAre("+a", "synced", "bad a", "bad b"));
     EXPECT_EQ(mirror_.store().size(), 1U);
     EXPECT_EQ(mirror_.bad_objects().size(), 2U);
+}
+
+// The store shows no change then.
+TEST_F(MirrorTest, ABadObjectThatBecomesWhatItWasIsToldOf) {
+    replace({named("a", "1"), named("b", "1")});
+    mirror_.put(named("a", "2", 7));
+    mirror_.put(named("b", "2", 7));
+    heard_.clear();
+    mirror_.put(named("a", "3"));
+    EXPECT_THAT(heard_, ElementsAre("no longer bad a"));
+    replace({named("a", "3"), named("b", "3")});
+    EXPECT_THAT(heard_, ElementsAre("no longer bad a", "no longer bad b"));
+}
+
+TEST_F(MirrorTest, ABadObjectThatWasNeverGoodAndGoesIsToldOf) {
+    replace({named("a", "1", 7), named("b", "1", 7), named("c", "1")});
+    heard_.clear();
+    mirror_.erase(named("a", "2", 7));
+    mirror_.erase(named("c", "2"));
+    EXPECT_THAT(heard_, ElementsAre("no longer bad a", "-c"));
+    replace({});
+    EXPECT_THAT(heard_, ElementsAre("no longer bad a", "-c", "no longer bad b"));
 }
 
 TEST_F(MirrorTest, AnObjectSentTwiceInAStateCountsAsItWasSentLast) {
