@@ -20,11 +20,13 @@ StatusWriters::StatusWriters(
     std::function<WallTime()> wall_clock,
     std::uint64_t seed,
     Lookup lookup,
-    const WindowOptions& window
+    const WindowOptions& window,
+    MayWrite may_write
 )
     : api_(api),
       wall_clock_(std::move(wall_clock)),
       lookup_(std::move(lookup)),
+      may_write_(std::move(may_write)),
       queue_(executor, logger, errors, "status of Services", window, seed, [this](auto service) {
           return write(std::move(service));
       }) {}
@@ -116,6 +118,9 @@ awaitable<Written> StatusWriters::write_from_server(kube::ObjectKey service, Wan
 awaitable<Result<>> StatusWriters::patch(
     kube::ObjectKey service, std::string version, nlohmann::json patch
 ) {
+    if (may_write_ && !may_write_()) {
+        co_return make_error(Errc::Expired, "the Lease is not known to be held any more");
+    }
     const kube::ObjectRef ref(kube::Resource<kube::Service>::kType, service, "status");
     const auto answer = co_await api_.patch(ref, kube::PatchType::Merge, std::move(patch));
     if (answer) {

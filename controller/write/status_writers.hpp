@@ -21,6 +21,10 @@ public:
     // The Service as the watch shows it; null when it is gone.
     using Lookup = std::function<std::shared_ptr<const kube::Service>(const kube::ObjectKey&)>;
 
+    // Whether this process may write now; always when empty. Asked last before each write, because
+    // a standing that was decided before a pause must not be forced on another leader's.
+    using MayWrite = std::function<bool()>;
+
     // References outlive the tasks. `wall_clock` supplies the times people see in conditions.
     StatusWriters(
         const asio::any_io_executor& executor,
@@ -30,7 +34,8 @@ public:
         std::function<WallTime()> wall_clock,
         std::uint64_t seed,
         Lookup lookup,
-        const WindowOptions& window = {}
+        const WindowOptions& window = {},
+        MayWrite may_write = {}
     );
 
     // Once. The group is joined before this object dies; cancelling it ends the writes in flight.
@@ -59,6 +64,7 @@ private:
     kube::KubeApi& api_;
     std::function<WallTime()> wall_clock_;
     Lookup lookup_;
+    MayWrite may_write_;
     std::map<kube::ObjectKey, Wanted> wanted_;
     std::uint64_t serial_ = 0;
     Overtaken overtaken_;

@@ -43,9 +43,12 @@ protected:
         bench_.errors,
         [] { return WallTime{}; },
         1,
-        [this](const kube::ObjectKey& key) {
-            return bench_.api.shown(key);
+        [this](const kube::ObjectKey& key) { return bench_.api.shown(key); },
+        WindowOptions{},
+        [this] {
+            return may_write_;
         }};
+    bool may_write_ = true;
 };
 
 TEST_F(StatusWritersTest, AWriteIsOneRequest) {
@@ -261,6 +264,31 @@ TEST_F(StatusWritersTest, DrainingEndsAtItsDeadline) {
     }());
 
     EXPECT_EQ(ingress("web"), json());
+}
+
+// A process that was paused between reading and writing goes on where it was.
+TEST_F(StatusWritersTest, NothingIsWrittenBetweenTheEndOfTheLeaseAndLearningOfIt) {
+    add("web");
+    api_.put("web", json::object());
+    bool paused = true;
+    api_.refuse = [&](const std::string& request) -> std::optional<Error> {
+        if (request == "GET web" && std::exchange(paused, false)) {
+            may_write_ = false;
+        }
+        return std::nullopt;
+    };
+    bench_.run([&]() -> awaitable<void> {
+        want("web", {"10.0.0.1"});
+        co_await api_.answered(2);
+        co_await writers_.drain(Instant::max());
+        EXPECT_THAT(api_.requests, ElementsAre("PATCH web/status", "GET web"));
+        EXPECT_EQ(ingress("web"), json());
+
+        may_write_ = true;
+        co_await api_.answered(5);
+    }());
+
+    EXPECT_EQ(ingress("web"), json::parse(R"([{"ip":"10.0.0.1"}])"));
 }
 
 TEST_F(StatusWritersTest, ALostLeaseEndsWhatIsInFlight) {

@@ -112,7 +112,8 @@ void WriteQueue::dispatch() {
         worker.key = std::move(key);
         worker.wake.notify();
     }
-    const std::optional<Instant> deadline = schedule_.next_deadline();
+    // With every worker busy time alone makes nothing possible; the first to end comes back here.
+    const auto deadline = free_.empty() ? std::nullopt : schedule_.next_deadline();
     if (deadline != alarm_set_) {
         alarm_set_ = deadline;
         alarm_.notify();
