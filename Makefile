@@ -49,11 +49,13 @@ fuzz: ## run every fuzz target for ten seconds (needs clang)
 
 bench: setup ## benchmarks of the hot paths, each printing its ratios
 	@cmake --preset release --log-level=WARNING >/dev/null
-	@cmake --build --preset release -j $(JOBS) --target sy_elect_bench sy_plan_bench sy_ipam_bench sy_controller_plan_bench sy_gossip_sim_bench sy_ring_sim_bench sy_l2_bench sy_bgp_rib_bench
+	@cmake --build --preset release -j $(JOBS) --target sy_elect_bench sy_plan_bench sy_ipam_bench sy_controller_plan_bench sy_controller_bench sy_kube_decode_bench steelyard-controller sy_gossip_sim_bench sy_ring_sim_bench sy_l2_bench sy_bgp_rib_bench
 	@build/release/speaker/elect/sy_elect_bench
 	@build/release/speaker/plan/sy_plan_bench
 	@build/release/controller/ipam/sy_ipam_bench
 	@build/release/controller/plan/sy_controller_plan_bench
+	@build/release/bench/controller/sy_controller_bench
+	@build/release/common/kube/watch/sy_kube_decode_bench
 	@build/release/speaker/sim/sy_gossip_sim_bench
 	@build/release/speaker/sim/sy_ring_sim_bench --gtest_brief=1
 	@build/release/speaker/io/l2/sy_l2_bench

@@ -41,7 +41,7 @@ CONFINED = {
     "spdlog/": ("common/log", "e2e"),
     "nlohmann/": ("common/kube", "common/config", "common/log", "common/testing", "controller/admission",
                   "controller/app", "controller/write", "controller/webhook", "controller/check", "controller/sim",
-                  "speaker/app", "speaker/sim", "e2e"),
+                  "speaker/app", "speaker/sim", "bench", "e2e"),
 }
 
 _TIER = {room: tier for tier, rooms in enumerate(TIERS) for room in rooms}
