@@ -55,7 +55,8 @@ Controller::Controller(
     const log::Logger& logger,
     metrics::Registry& registry,
     const Settings& settings,
-    std::function<WallTime()> wall_clock
+    std::function<WallTime()> wall_clock,
+    std::function<bool()> may_write
 )
     : logger_(logger.with_component("controller")),
       config_(config),
@@ -102,7 +103,9 @@ Controller::Controller(
           update_errors_,
           wall_clock,
           settings.seed + 3,
-          [this](const kube::ObjectKey& key) { return services_.store().find(key); }
+          [this](const kube::ObjectKey& key) { return services_.store().find(key); },
+          WindowOptions{},
+          std::move(may_write)
       ) {
     config_.set_hooks(
         {.on_new_pool = [this](const std::string& pool) { pool_status_.forget(pool); },
@@ -123,8 +126,11 @@ kube::Informer<kube::AddressReservation>::Callbacks Controller::reservation_call
         callbacks<kube::AddressReservation>([this](const auto& change) { on_reservation(change); });
     made.on_error = [this, next = made.on_error](const Error* error) {
         next(error);
-        no_reservations_ =
-            error != nullptr && (is(*error, Errc::NotFound) || is(*error, Errc::Unauthorized));
+        if (error == nullptr) {
+            no_reservations_ = false;
+        } else if (is(*error, Errc::NotFound) || is(*error, Errc::Unauthorized)) {
+            no_reservations_ = true;  // until it is there: a server that is away says nothing new
+        }
         wake_.notify();
     };
     return made;

@@ -36,7 +36,8 @@ struct Settings {
 
 class Controller {
 public:
-    // `api`, `config`, `registry` and what `wall_clock` uses outlive this object.
+    // `api`, `config`, `registry` and what the functions use outlive this object. `may_write`:
+    // the Lease is known to be held.
     Controller(
         const asio::any_io_executor& executor,
         kube::KubeApi& api,
@@ -44,7 +45,8 @@ public:
         const log::Logger& logger,
         metrics::Registry& registry,
         const Settings& settings,
-        std::function<WallTime()> wall_clock
+        std::function<WallTime()> wall_clock,
+        std::function<bool()> may_write
     );
     Controller(const Controller&) = delete;
     Controller& operator=(const Controller&) = delete;

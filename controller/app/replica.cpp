@@ -38,7 +38,8 @@ Replica::Term::Term(Replica& replica, std::uint64_t number)
           replica.logger_,
           replica.registry_,
           settings_of(replica.options_, replica.seed_ + 1000 * number),
-          replica.wall_clock_
+          replica.wall_clock_,
+          [&replica] { return replica.may_write(); }
       ),
       state(
           replica.executor_,
@@ -129,11 +130,14 @@ kube::LeaderOptions Replica::leader_options() const {
 kube::LeaderCallbacks Replica::leader_callbacks() {
     kube::LeaderCallbacks callbacks;
     callbacks.on_elected = [this] {
+        elected_ = true;
         wake_.notify();
     };
     callbacks.on_lost = [this](kube::LostReason reason) {
         logger_.info("leads no more", {{"reason", std::string(to_string(reason))}});
+        elected_ = false;
         if (term_) {
+            term_->over = true;
             term_->tasks.cancel();
         }
         wake_.notify();
@@ -160,33 +164,48 @@ void Replica::start(rt::TaskGroup& tasks) {
     if (election_) {
         tasks.spawn("election", election_->run());
     }
+    // One replica alone, or one that does nothing but the webhook, waits for no election.
+    elected_ = !election_ && options_.webhook.mode != WebhookMode::OnlyWebhook;
+    if (webhook_ && options_.webhook.mode == WebhookMode::OnlyWebhook) {
+        webhook_->set_leading(true);  // nobody else looks after the certificate
+    }
     tasks.spawn("replica", run());
     wake_.notify();
 }
 
-// The only one who begins and ends terms, so that none is ended twice.
 awaitable<void> Replica::run() {
-    while (!stopping_) {
+    try {
+        co_await lead();
+    } catch (...) {
+        gone_.notify();
+        throw;
+    }
+    gone_.notify();
+}
+
+// The only one who begins and ends terms until it returns, so that none is ended twice. Terms
+// follow what the election tells, not what its clock says: a renewal that is answered late may
+// still count, and then nobody is elected anew.
+awaitable<void> Replica::lead() {
+    for (;;) {
         co_await wake_.wait();
-        config_.load();
-        const bool lead = should_lead();
-        if (!lead && term_) {
+        if (!stopping_ && term_ && term_->over) {
             co_await end_term();
-        } else if (lead && !term_) {
+        }
+        if (stopping_) {
+            co_return;
+        }
+        config_.load();
+        if (elected_ && !term_) {
             begin_term();
         } else if (term_) {
             term_->controller.wake();
             term_->state.wake();
         }
     }
-    co_await give_up();
-    gone_.notify();
 }
 
-bool Replica::should_lead() const {
-    if (stopping_ || options_.webhook.mode == WebhookMode::OnlyWebhook) {
-        return false;
-    }
+bool Replica::may_write() const {
     return !election_ || election_->leading();
 }
 
@@ -237,13 +256,16 @@ awaitable<void> Replica::hand_over() {
     stopping_ = true;
     wake_.notify();
     co_await gone_.wait();
+    co_await give_up();
 }
 
 // The next leader may begin as soon as the Lease is free, so nothing is written after that.
 awaitable<void> Replica::give_up() {
     if (term_) {
         const Instant deadline = std::chrono::steady_clock::now() + kDrainLimit;
-        co_await term_->controller.drain(deadline);
+        if (!term_->over) {
+            co_await term_->controller.drain(deadline);
+        }
         co_await end_term();
     }
     if (election_) {

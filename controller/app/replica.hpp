@@ -68,10 +68,12 @@ private:
         Controller controller;
         daemon::ConfigurationStateWriter state;
         rt::TaskGroup tasks;
+        bool over = false;  // the Lease was lost
     };
 
     awaitable<void> run();
-    [[nodiscard]] bool should_lead() const;
+    awaitable<void> lead();
+    [[nodiscard]] bool may_write() const;
     void begin_term();
     awaitable<void> end_term();
     awaitable<void> give_up();
@@ -97,6 +99,7 @@ private:
     std::unique_ptr<webhook::Webhook> webhook_;       // null: disabled
     std::unique_ptr<kube::LeaderElection> election_;  // null: the only replica
     std::string holder_;                              // of the Lease, as last seen
+    bool elected_ = false;                            // between on_elected and on_lost
     bool stopping_ = false;
     std::uint64_t term_number_ = 0;
     std::unique_ptr<Term> term_;

@@ -79,12 +79,13 @@ kube::ClientConfig Cluster::client_config() const {
     return config;
 }
 
-void Cluster::start(const std::string& name, const ElectionOptions& election) {
+void Cluster::start(const std::string& name, const ElectionOptions& election, WebhookMode webhook) {
     Options options;
     options.ns = "metallb-system";
     options.pod_name = name;
     options.election = election;
-    options.webhook.mode = WebhookMode::Disabled;
+    options.webhook.mode = webhook;
+    options.webhook.port = 0;
     auto running = std::make_unique<Running>(ioc_.get_executor(), client_config(), options);
     running->replica.start(running->tasks);
     replicas_.emplace(name, std::move(running));
@@ -100,6 +101,10 @@ void Cluster::start_replica(const std::string& name) {
     ElectionOptions election;
     election.timings = {std::chrono::seconds(3), std::chrono::seconds(2), std::chrono::seconds(1)};
     start(name, election);
+}
+
+void Cluster::start_webhook(const std::string& name) {
+    start(name, {}, WebhookMode::OnlyWebhook);
 }
 
 awaitable<void> Cluster::hand_over(Running& running) {
@@ -135,6 +140,10 @@ std::string Cluster::explain(const std::string& service) const {
 bool Cluster::ready() const {
     const Replica& replica = replicas_.begin()->second->replica;
     return replica.leading() && replica.not_ready().empty();
+}
+
+bool Cluster::ready(const std::string& name) const {
+    return replicas_.at(name)->replica.not_ready().empty();
 }
 
 bool Cluster::stale() {

@@ -33,11 +33,14 @@ public:
     void start_controller();
     // One of several, which elect their leader.
     void start_replica(const std::string& name);
+    // One that answers the webhook and does nothing else.
+    void start_webhook(const std::string& name);
     // As on SIGTERM; all of them without a name.
     void stop_replica(const std::string& name);
     void stop_controller();
     [[nodiscard]] bool leads(const std::string& name) const;
-    [[nodiscard]] bool ready() const;
+    [[nodiscard]] bool ready() const;  // and leads
+    [[nodiscard]] bool ready(const std::string& name) const;
     [[nodiscard]] bool stale();
     // The page /explain.
     [[nodiscard]] std::string explain(const std::string& service) const;
@@ -77,7 +80,11 @@ private:
         bool gone = false;
     };
     [[nodiscard]] kube::ClientConfig client_config() const;
-    void start(const std::string& name, const ElectionOptions& election);
+    void start(
+        const std::string& name,
+        const ElectionOptions& election,
+        WebhookMode webhook = WebhookMode::Disabled
+    );
     static awaitable<void> hand_over(Running& running);
     json call(const std::string& method, const std::string& path, const json& body);
     void create_definition(const std::string& file);

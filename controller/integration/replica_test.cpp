@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+
 // Several replicas, and what the leading one tells beside the Services.
 namespace steelyard::controller {
 namespace {
@@ -15,6 +17,8 @@ constexpr const char* kLease =
     "/apis/coordination.k8s.io/v1/namespaces/metallb-system/leases/steelyard-controller";
 constexpr const char* kState =
     "/apis/metallb.io/v1beta1/namespaces/metallb-system/configurationstates/controller";
+constexpr const char* kCertificate =
+    "/api/v1/namespaces/metallb-system/secrets/metallb-webhook-cert";
 constexpr const char* kPools = "/apis/metallb.io/v1beta1/namespaces/metallb-system/ipaddresspools";
 constexpr const char* kPolicies =
     "/apis/steelyard.io/v1alpha1/namespaces/metallb-system/allocationpolicies";
@@ -58,6 +62,64 @@ TEST_F(ReplicaTest, OneOfTwoLeadsAndTheOtherTakesOverWhenItStops) {
     EXPECT_TRUE(becomes("second", "10.0.0.2"));
     EXPECT_TRUE(cluster.leads("b"));
     EXPECT_EQ(cluster.address_of("first"), "10.0.0.1");
+}
+
+TEST_F(ReplicaTest, WhatWasDecidedBeforeAStopIsWritten) {
+    cluster.create_pool("x", {"10.0.0.0/24"});
+    cluster.start_controller();
+    ASSERT_TRUE(cluster.until([&] { return cluster.ready(); }));
+    apiserver::FaultRule slow;
+    slow.verb = "patch";
+    slow.resource = "services/status";
+    slow.delay = std::chrono::milliseconds(100);
+    slow.count = 1000;
+    cluster.server().faults().add(slow);
+    for (int i = 0; i < 40; ++i) {
+        cluster.create_service("s" + std::to_string(i));
+    }
+    ASSERT_TRUE(cluster.until([&] {
+        return cluster.metrics().find("in_use_total{pool=\"x\"} 40") != std::string::npos;
+    }));
+
+    cluster.stop_controller();
+
+    for (int i = 0; i < 40; ++i) {
+        EXPECT_NE(cluster.address_of("s" + std::to_string(i)), "") << i;
+    }
+}
+
+// Older definitions lack the kind. That the API server is away says nothing new about it.
+TEST_F(ReplicaTest, AKindThatIsNotThereStaysUnneededWhileTheServerIsAway) {
+    cluster.create_pool("x", {"10.0.0.0/24"});
+    apiserver::FaultRule none;
+    none.path = "/apis/steelyard.io/v1alpha1/*";
+    none.status = 404;
+    none.count = 1000;
+    cluster.server().faults().add(none);
+    cluster.start_controller();
+    ASSERT_TRUE(cluster.until([&] { return cluster.ready(); }));
+
+    cluster.server().faults().clear();
+    apiserver::FaultRule away = none;
+    away.status = 503;
+    away.count = 4;
+    cluster.server().faults().add(away);
+    cluster.server().faults().add(none);
+    ASSERT_TRUE(cluster.until([&] {
+        EXPECT_TRUE(cluster.ready());
+        return cluster.server().faults().size() == 1 || !cluster.ready();
+    }));
+    cluster.create_service("web");
+    EXPECT_TRUE(becomes("web", "10.0.0.0"));
+}
+
+// As MetalLB can be run: one Deployment for the webhook and one for the rest.
+TEST_F(ReplicaTest, AReplicaForTheWebhookAloneMakesItsCertificate) {
+    cluster.start_webhook("hooks");
+
+    EXPECT_TRUE(cluster.until([&] { return cluster.ready("hooks"); }));
+    EXPECT_FALSE(cluster.leads("hooks"));
+    EXPECT_EQ(text_at(cluster.get(kCertificate), "/kind"), "Secret");
 }
 
 TEST_F(ReplicaTest, LastOneToStopLeavesTheLeaseFree) {
