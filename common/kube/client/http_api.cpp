@@ -96,6 +96,11 @@ http_client::Request make_request(
     return request;
 }
 
+// The name without the version: what a release owns, the next one owns too.
+std::string field_manager(const std::string& user_agent) {
+    return user_agent.substr(0, user_agent.find('/'));
+}
+
 }  // namespace
 
 struct HttpKubeApi::Impl {
@@ -238,7 +243,9 @@ awaitable<Result<nlohmann::json>> HttpKubeApi::patch(
     std::string target = path_of(ref);
     if (type == PatchType::Apply) {
         target +=
-            "?" + encode_query({{"fieldManager", impl_->config.user_agent}, {"force", "true"}});
+            "?" + encode_query(
+                      {{"fieldManager", field_manager(impl_->config.user_agent)}, {"force", "true"}}
+                  );
     }
     return impl_->call(make_request("PATCH", std::move(target), media_type(type), patch));
 }
