@@ -11,6 +11,7 @@
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <exception>
 #include <list>
 #include <string>
 
@@ -303,23 +304,14 @@ public:
     std::uint16_t port() const override { return port_; }
     std::size_t connections() const override { return connections_.size(); }
 
+    // Cancelled while a connection comes in, accept() throws at its next await; the connections are
+    // joined all the same.
     awaitable<void> run() override {
-        while (!stopping_) {
-            auto [error, socket] = co_await acceptor_.async_accept(kAwait);
-            if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) {
-                break;
-            }
-            if (error) {
-                // Out of descriptors, most likely: waiting beats spinning.
-                co_await rt::sleep_for(std::chrono::milliseconds(100));
-                continue;
-            }
-            if (connections_.size() >= config_.connection_limit) {
-                continue;
-            }
-            boost::system::error_code ignored;
-            socket.set_option(tcp::no_delay(true), ignored);
-            tasks_.spawn("connection", serve(std::move(socket)));
+        std::exception_ptr failure;
+        try {
+            co_await accept();
+        } catch (...) {
+            failure = std::current_exception();
         }
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         boost::system::error_code ignored;
@@ -328,6 +320,9 @@ public:
             tasks_.cancel();
         }
         co_await tasks_.join();
+        if (failure && !rt::is_cancellation(failure)) {
+            std::rethrow_exception(failure);
+        }
     }
 
     void stop() override {
@@ -349,6 +344,26 @@ public:
     }
 
 private:
+    awaitable<void> accept() {
+        while (!stopping_) {
+            auto [error, socket] = co_await acceptor_.async_accept(kAwait);
+            if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) {
+                break;
+            }
+            if (error) {
+                // Out of descriptors, most likely: waiting beats spinning.
+                co_await rt::sleep_for(std::chrono::milliseconds(100));
+                continue;
+            }
+            if (connections_.size() >= config_.connection_limit) {
+                continue;
+            }
+            boost::system::error_code ignored;
+            socket.set_option(tcp::no_delay(true), ignored);
+            tasks_.spawn("connection", serve(std::move(socket)));
+        }
+    }
+
     awaitable<void> serve(tcp::socket socket) {
         boost::system::error_code ignored;
         const auto remote = socket.remote_endpoint(ignored);
