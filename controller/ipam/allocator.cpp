@@ -193,7 +193,7 @@ Verdict<Assignment> Allocator::extend(const Request& request) {
     const PoolState* pool = &pools_[held->pool];
     const net::Family missing =
         held->addresses.list()[0].is_v4() ? net::Family::V6 : net::Family::V4;
-    const auto added = offer(request, *pool, std::span(&missing, 1));
+    const auto added = offer(request, *pool, std::span(&missing, 1), kept_for(request));
     if (!added) {
         return nothing_in(request, std::span(&pool, 1), std::span(&missing, 1));
     }

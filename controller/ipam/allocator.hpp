@@ -133,6 +133,7 @@ private:
     [[nodiscard]] Verdict<Choice> choose(const Request& request) const;
     [[nodiscard]] Verdict<Choice> choose_named(const Request& request) const;
     [[nodiscard]] Verdict<Choice> choose_automatic(const Request& request) const;
+    [[nodiscard]] std::vector<net::IpAddress> kept_for(const Request& request) const;
     [[nodiscard]] std::optional<Choice> choose_kept(const Request& request) const;
     [[nodiscard]] std::optional<Choice> choose_among(const Request& request, Pools pools) const;
     [[nodiscard]] std::optional<Addresses> offer(

@@ -53,15 +53,21 @@ Verdict<Allocator::Choice> Allocator::choose(const Request& request) const {
     return request.pool.empty() ? choose_automatic(request) : choose_named(request);
 }
 
-// A reservation is a wish like an address asked for by value: autoAssign does not matter. What it
-// keeps of a family the Service wants is taken; the other family comes from the same pool.
-std::optional<Allocator::Choice> Allocator::choose_kept(const Request& request) const {
+// What reservations keep for the Service and it could have now.
+std::vector<net::IpAddress> Allocator::kept_for(const Request& request) const {
     std::vector<net::IpAddress> kept = claims_.kept_for(request.service);
     std::erase_if(kept, [&](const net::IpAddress& address) {
         const auto place = locate(address);
         return !place || !pools_[place->pool].hands_out(address) ||
                why_not(request, address, Grip::Fresh).has_value();
     });
+    return kept;
+}
+
+// A reservation is a wish like an address asked for by value: autoAssign does not matter. What it
+// keeps of a family the Service wants is taken; the other family comes from the same pool.
+std::optional<Allocator::Choice> Allocator::choose_kept(const Request& request) const {
+    const std::vector<net::IpAddress> kept = kept_for(request);
     for (const net::IpAddress& address : kept) {
         const PoolState& pool = pools_[locate(address)->pool];
         const auto bar = barred(request, pool);
@@ -374,6 +380,11 @@ std::vector<Want> Allocator::wants(const Request& request, const Refusal& refusa
         const net::Family missing =
             held->addresses.list()[0].is_v4() ? net::Family::V6 : net::Family::V4;
         want_room(request, pools_[held->pool], std::span(&missing, 1), wants);
+        for (const net::IpAddress& address : claims_.kept_for(request.service)) {
+            if (address.family() == missing) {
+                wants.push_back({Want::Kind::Address, 0, address, {}});
+            }
+        }
         return wants;
     }
     if (addresses.empty()) {

@@ -34,6 +34,13 @@ std::vector<net::IpAddress> addresses_of(const kube::Service& service) {
     return list;
 }
 
+bool lacks_some(const std::vector<net::IpAddress>& part, const std::vector<net::IpAddress>& whole) {
+    return part.size() < whole.size() &&
+           std::ranges::all_of(part, [&](const net::IpAddress& address) {
+               return std::ranges::find(whole, address) != whole.end();
+           });
+}
+
 bool may_grow(const ipam::Request& request, const Standing& standing) {
     return request.policy == kube::IpFamilyPolicy::PreferDualStack &&
            request.families.size() == 2 && request.addresses.empty() &&
@@ -102,8 +109,9 @@ void Planner::on_service(std::shared_ptr<const kube::Service> service) {
         on_service_deleted(key);  // deleted and made again between two looks
     }
     Entry& entry = services_[key];
-    entry.shown_anew = entry.shown_anew || !entry.service ||
-                       addresses_of(*service) != addresses_of(*entry.service);
+    if (!entry.service || addresses_of(*service) != addresses_of(*entry.service)) {
+        entry.shown_anew = !is_echo(entry, addresses_of(*service));
+    }
     if (entry.service) {
         Standing last = last_of(entry);
         const bool shown = last == standing_of(*service);
@@ -111,6 +119,31 @@ void Planner::on_service(std::shared_ptr<const kube::Service> service) {
     }
     entry.service = std::move(service);
     dirty_.insert(key);
+}
+
+// What we wrote comes back in the order in which it was decided, if it was written at all.
+bool Planner::is_echo(Entry& entry, const std::vector<net::IpAddress>& shown) {
+    const auto found = std::ranges::find(entry.sent, shown);
+    if (found == entry.sent.end()) {
+        return false;
+    }
+    entry.sent.erase(entry.sent.begin(), std::next(found));
+    if (entry.sent.empty()) {
+        entry.sent.shrink_to_fit();  // there are ten thousand of them
+    }
+    return true;
+}
+
+void Planner::remember_sent(Entry& entry, const std::vector<net::IpAddress>& addresses) {
+    constexpr std::size_t kMost = 8;  // some may have been replaced before they were written
+    std::vector<std::vector<net::IpAddress>>& sent = entry.sent;
+    if (sent.empty() ? addresses == addresses_of(*entry.service) : addresses == sent.back()) {
+        return;
+    }
+    if (sent.size() == kMost) {
+        sent.erase(sent.begin());
+    }
+    sent.push_back(addresses);
 }
 
 void Planner::on_service_deleted(const kube::ObjectKey& key) {
@@ -274,7 +307,7 @@ void Planner::review(Work& work) {
         review_invalid(work);
         return;
     }
-    const std::vector<net::IpAddress> lost = standing_of(service).addresses;
+    const std::vector<net::IpAddress> lost = last_of(*work.entry).addresses;
     if (!lost.empty()) {
         work.events.push_back(sentences::cleared(lost, *work.refusal));
     }
@@ -291,7 +324,11 @@ void Planner::review_foreign(Work& work, Claim whose) {
     } else {
         // Another instance may serve that class by now, with the same annotation; only a status
         // that still shows exactly what we gave is ours to clear.
-        work.leave_alone = !held || held->addresses != shown.addresses;
+        // What is on its way there is taken back.
+        if (!held || held->addresses != shown.addresses) {
+            work.leave_alone = !held || !work.entry->decided;
+            work.standing = shown;
+        }
     }
     allocator_.release(service.meta.key);
 }
@@ -303,7 +340,10 @@ void Planner::review_current(Work& work, const ipam::Request& request) {
     const auto held = allocator_.find(request.service);
     const auto shown = addresses_of(*work.entry->service);
     const bool anew = std::exchange(work.entry->shown_anew, false);
-    if (anew && !shown.empty() && (!held || shown != held->addresses)) {
+    // Where some of ours is missing nothing is claimed: that would give up the rest.
+    const bool other =
+        held ? shown != held->addresses && !lacks_some(shown, held->addresses) : !shown.empty();
+    if (anew && other) {
         if (const auto claimed = claim_shown(request, shown)) {
             work.standing.addresses = claimed->addresses;
             work.standing.pool = claimed->pool;
@@ -316,7 +356,10 @@ void Planner::review_current(Work& work, const ipam::Request& request) {
     }
     const auto kept = keep(request, current);
     if (!kept) {
-        work.events.push_back(sentences::cleared(current, kept.error()));
+        // Said already when only the write of it is still on its way.
+        if (!last_of(*work.entry).addresses.empty()) {
+            work.events.push_back(sentences::cleared(current, kept.error()));
+        }
         allocator_.release(request.service);
         return;
     }
@@ -467,13 +510,16 @@ void Planner::conclude(Work& work, std::vector<Outcome>& outcomes) {
     // it, which may still be on its way to the API.
     const bool decided_anew = standing != last;
     const bool shown = standing == standing_of(service);
+    const bool write = decided_anew || !shown;
+    if (write) {
+        remember_sent(entry, standing.addresses);
+    }
     if (decided_anew) {
         for (const std::string& annotation : ipam::deprecated_annotations(service)) {
             work.events.push_back(sentences::deprecated(annotation));
         }
     }
     entry.decided = shown ? nullptr : std::make_unique<const Standing>(standing);
-    const bool write = decided_anew || !shown;
     if (write || !work.events.empty()) {
         outcomes.push_back(
             {key, service.meta.uid, std::move(standing), write, std::move(work.events)}

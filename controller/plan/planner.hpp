@@ -107,8 +107,11 @@ private:
         std::shared_ptr<const kube::Service> service;
         // What was decided last; absent when it is what the object shows.
         std::unique_ptr<const Standing> decided;
-        // The addresses shown changed since the last review.
+        // What somebody else wrote there since the last review.
         bool shown_anew = false;
+        // Addresses decided and not seen in the object yet, oldest first: what is ours when a late
+        // watch shows it.
+        std::vector<std::vector<net::IpAddress>> sent;
     };
     // One Service on its way through plan().
     struct Work {
@@ -125,6 +128,8 @@ private:
     [[nodiscard]] bool awaits_namespace(const kube::Service& service) const;
     [[nodiscard]] const kube::Labels& labels_of(const std::string& ns) const;
     [[nodiscard]] static Standing last_of(const Entry& entry);
+    [[nodiscard]] static bool is_echo(Entry& entry, const std::vector<net::IpAddress>& shown);
+    static void remember_sent(Entry& entry, const std::vector<net::IpAddress>& addresses);
     void mark(const std::vector<kube::ObjectKey>& services);
     // Phase 1 for all that is dirty; what is settled by that is concluded at once.
     [[nodiscard]] std::vector<Work> review_dirty(Plan& plan);

@@ -55,6 +55,12 @@ std::vector<kube::ObjectKey> Reservations::on_object(
     std::shared_ptr<const kube::AddressReservation> object
 ) {
     const kube::ObjectKey key = object->meta.key;
+    std::vector<kube::ObjectKey> touched;
+    const auto known = records_.find(key);
+    if (known != records_.end() && !known->second.ours && known->second.shown &&
+        known->second.shown->meta.uid != object->meta.uid) {
+        touched = on_deleted(key);  // deleted and made again between two looks
+    }
     const auto [entry, added] = records_.try_emplace(key);
     Record& record = entry->second;
     if (added) {
@@ -81,7 +87,8 @@ std::vector<kube::ObjectKey> Reservations::on_object(
     if (!record.ended) {
         claim(key, record);
     }
-    return {before, service};
+    touched.insert(touched.end(), {before, service});
+    return touched;
 }
 
 std::vector<kube::ObjectKey> Reservations::on_deleted(const kube::ObjectKey& key) {

@@ -416,6 +416,35 @@ TEST_F(ReservationTest, ReservedByHandWithATimeCountsFromTheRelease) {
     EXPECT_THAT(cluster.reservations, IsEmpty());
 }
 
+TEST_F(ReservationTest, ReservedByHandOnceMoreForgetsTheReleaseOfTheFirst) {
+    cluster.put(by_hand("web", {"10.0.0.0"}, "10m"));
+    cluster.put(service("web", 1));
+    cluster.run();
+    cluster.remove("web");
+    cluster.run();
+    ASSERT_TRUE(cluster.next);
+
+    kube::AddressReservation another = by_hand("web", {"10.0.0.0"}, "10m");
+    another.meta.uid = "another";  // deleted and made again between two looks
+    cluster.put(another);
+    cluster.run();
+
+    EXPECT_FALSE(cluster.next);
+    EXPECT_FALSE(cluster.reservations.at({"metallb-system", "hand-web"}).released_at);
+}
+
+TEST_F(ReservationTest, SecondFamilyKeptForTheServiceIsTheOneItGets) {
+    cluster.put(dual_service("web", 1, kube::IpFamilyPolicy::PreferDualStack));
+    cluster.put(by_hand("web", {"fd00::5"}));
+    cluster.run();
+    ASSERT_EQ(cluster.address_of("web"), "10.0.0.0");
+
+    cluster.set_pools({pool("x", {"10.0.0.0/30", "fd00::/120"})});
+    cluster.run();
+
+    EXPECT_EQ(cluster.address_of("web"), "10.0.0.0 fd00::5");
+}
+
 TEST_F(ReservationTest, ReservedByHandMakesOneByPolicyNeedless) {
     keep_for(600s);
     cluster.put(by_hand("web", {"10.0.0.2"}));
