@@ -276,14 +276,16 @@ awaitable<void> Replica::give_up() {
     }
 }
 
+// A standby that answers the webhook is ready before it knows the configuration: BGPPeers stored in
+// an old version can only be listed with the help of a ready replica, which converts them.
 std::string Replica::not_ready() const {
-    if (!config_.synced()) {
-        return "the configuration is not known yet";
-    }
     if (term_ && !term_->controller.ready()) {
         return "leads, but the first lists are not complete";
     }
-    return webhook_ ? webhook_->not_ready() : "";
+    if (webhook_) {
+        return webhook_->not_ready();
+    }
+    return config_.synced() ? "" : "the configuration is not known yet";
 }
 
 http_server::Response Replica::explain(const http_server::Request& request) const {
