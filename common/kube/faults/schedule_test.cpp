@@ -18,8 +18,8 @@
 namespace steelyard::kube::faults {
 namespace {
 
-// The sanitizers make each thirty times slower: there it is a sample, and the thousand run optimised
-// (scripts/run-tests, stage simulations).
+// The sanitizers make each thirty times slower: there it is a sample, and the thousand run
+// optimised (scripts/run-tests, stage simulations).
 #ifdef __SANITIZE_ADDRESS__
 constexpr std::uint64_t kSchedules = 50;
 #else
