@@ -1,12 +1,11 @@
 #include "controller/app/memberlist_secret.hpp"
 
+#include "common/base/base64.hpp"
 #include "common/rt/sleep.hpp"
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include <array>
-#include <vector>
 
 namespace steelyard::controller {
 namespace {
@@ -78,7 +77,7 @@ json secret_object(const MemberlistSecret& secret, const std::string& key, const
     object["type"] = "Opaque";
     object["metadata"]["name"] = secret.name;
     object["metadata"]["namespace"] = secret.ns;
-    object["data"]["secretkey"] = base64(key);
+    object["data"]["secretkey"] = encode_base64(key);
     if (is_object_with_uid(deployment)) {
         json owner = json::object();
         owner["apiVersion"] = "apps/v1";
@@ -91,19 +90,12 @@ json secret_object(const MemberlistSecret& secret, const std::string& key, const
     return object;
 }
 
-std::string base64(const std::string& bytes) {
-    std::vector<unsigned char> out(4 * ((bytes.size() + 2) / 3) + 1);
-    const std::vector<unsigned char> in(bytes.begin(), bytes.end());
-    const int length = EVP_EncodeBlock(out.data(), in.data(), static_cast<int>(in.size()));
-    return std::string(out.begin(), out.begin() + length);
-}
-
 Result<std::string> random_key() {
     std::array<unsigned char, 128> bytes{};
     if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
         return make_error(Errc::Internal, "the system gives no random bytes for the gossip key");
     }
-    return base64(std::string(bytes.begin(), bytes.end()));
+    return encode_base64(std::string(bytes.begin(), bytes.end()));
 }
 
 awaitable<void> ensure_memberlist_secret(

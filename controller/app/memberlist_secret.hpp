@@ -23,8 +23,6 @@ struct MemberlistSecret {
 [[nodiscard]] nlohmann::json secret_object(
     const MemberlistSecret& secret, const std::string& key, const nlohmann::json& deployment
 );
-// Standard base64 with padding (RFC 4648).
-[[nodiscard]] std::string base64(const std::string& bytes);
 // 128 bytes from the system's generator, as base64.
 [[nodiscard]] Result<std::string> random_key();
 

@@ -43,7 +43,7 @@ struct Options {
     std::string load_balancer_class;     // "": Services without a class
     std::uint16_t metrics_port = 9120;   // 0: off
     std::uint16_t health_port = 17472;   // 0: off
-    std::string pod_name;                // this replica's name in the election; "": the host's
+    std::string pod_name;                // what the Lease calls this replica, with something random
     std::string memberlist_secret_name;  // "": make no Secret
     std::string deployment;              // owner of that Secret; "": none
     ElectionOptions election;

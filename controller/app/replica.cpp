@@ -212,7 +212,6 @@ bool Replica::may_write() const {
 void Replica::begin_term() {
     logger_.info("leads from now on");
     terms_.add();
-    leading_gauge_.set(1);
     term_ = std::make_unique<Term>(*this, ++term_number_);
     term_->controller.start(term_->tasks);
     term_->state.spawn(term_->tasks);
@@ -249,7 +248,6 @@ awaitable<void> Replica::end_term() {
     term_->tasks.cancel();
     co_await term_->tasks.join();
     term_.reset();
-    leading_gauge_.set(0);
 }
 
 awaitable<void> Replica::hand_over() {
