@@ -1,7 +1,7 @@
 #include "common/daemon/api_access.hpp"
 #include "common/log/log.hpp"
-#include "speaker/app/options.hpp"
 #include "speaker/app/run.hpp"
+#include "speaker/options/options.hpp"
 
 #include <cstdlib>
 #include <iostream>

@@ -2,7 +2,7 @@
 
 #include "common/kube/client/config.hpp"
 #include "common/log/log.hpp"
-#include "speaker/app/options.hpp"
+#include "speaker/options/options.hpp"
 
 namespace steelyard::speaker {
 

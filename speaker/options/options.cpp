@@ -1,4 +1,4 @@
-#include "speaker/app/options.hpp"
+#include "speaker/options/options.hpp"
 
 #include "common/base/duration.hpp"
 
