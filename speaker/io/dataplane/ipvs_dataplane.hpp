@@ -4,8 +4,8 @@
 #include "speaker/io/dataplane/dataplane.hpp"
 #include "speaker/io/dataplane/kernel.hpp"
 #include "speaker/io/iptables/iptables.hpp"
-#include "speaker/proxy/diff.hpp"
-#include "speaker/proxy/rules.hpp"
+#include "speaker/proxy/diff/diff.hpp"
+#include "speaker/proxy/rules/rules.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 

@@ -3,8 +3,8 @@
 #include "common/base/error.hpp"
 #include "common/rt/asio.hpp"
 #include "speaker/io/netlink/socket.hpp"
-#include "speaker/proxy/diff.hpp"
-#include "speaker/proxy/rules.hpp"
+#include "speaker/proxy/diff/diff.hpp"
+#include "speaker/proxy/rules/rules.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "speaker/proxy/rules.hpp"
+#include "speaker/proxy/rules/rules.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "speaker/proxy/rules.hpp"
+#include "speaker/proxy/rules/rules.hpp"
 
 #include <algorithm>
 #include <array>
