@@ -1,4 +1,4 @@
-#include "speaker/proxy/diff.hpp"
+#include "speaker/proxy/diff/diff.hpp"
 
 namespace steelyard::proxy {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/base/time.hpp"
-#include "speaker/proxy/desired.hpp"
+#include "speaker/proxy/diff/desired.hpp"
 #include "speaker/proxy/tables.hpp"
 
 #include <map>

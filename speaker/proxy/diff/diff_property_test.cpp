@@ -1,5 +1,5 @@
 #include "common/base/rng.hpp"
-#include "speaker/proxy/diff.hpp"
+#include "speaker/proxy/diff/diff.hpp"
 #include "speaker/proxy/planner.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "speaker/proxy/desired.hpp"
+#include "speaker/proxy/diff/desired.hpp"
 
 namespace steelyard::proxy {
 namespace {
