@@ -1,10 +1,13 @@
-// sylab-prober: asks an HTTP server again and again at a fixed pace and measures when it did not
-// answer.
+// sylab-prober: asks a sylab-pod (or, over TCP, any HTTP server) again and again at a fixed pace
+// and measures when it did not answer.
 //
 //   sylab-prober ADDRESS PORT [--interval-ms 10] [--timeout-ms 3000] [--count N] [--keepalive]
+//                [--udp | --sctp] [--source ADDRESS] [--source-port PORT] [--size BYTES]
 //
-// A request every interval, each on a connection of its own (--keepalive: one connection, one
-// request at a time, reopened after a failure); a slow answer does not delay the next request. Ends
+// A request every interval, each on a connection (--udp: a socket) of its own; a slow answer does
+// not delay the next request. --keepalive: one connection, one request at a time, reopened after a
+// failure; the socket for datagrams is kept even then. --size: the request has a body of so many
+// bytes, and so must the answer. Ends
 // after N requests or on SIGTERM/SIGINT and then prints one JSON object: requests, succeeded,
 // failed, pending (not answered yet when it ended), gap_ms (the longest time between two successive
 // answers), gap_at_ms (its start, since the beginning), answers (how many per first word of the
@@ -12,6 +15,7 @@
 // "running" on stderr after the first answer. Times are milliseconds of the monotonic clock.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,6 +39,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Milliseconds = std::chrono::milliseconds;
 
+constexpr int kSendPatience = 2000;
+
 volatile std::sig_atomic_t g_stop = 0;
 
 void on_stop(int /*signal*/) {
@@ -48,6 +54,12 @@ struct Options {
     Milliseconds timeout{3000};
     long count = -1;
     bool keepalive = false;
+    int protocol = IPPROTO_TCP;
+    sockaddr_storage
+        source{};  // of the server's family; unspecified and port 0: the kernel chooses
+    std::size_t size = 0;
+
+    [[nodiscard]] bool datagrams() const { return protocol == IPPROTO_UDP; }
 };
 
 struct Request {
@@ -74,23 +86,45 @@ long number(const char* text) {
     return value;
 }
 
-void parse_server(Options& options, const char* address, const char* port) {
-    const auto wire_port = htons(static_cast<std::uint16_t>(number(port)));
+// The port is in network byte order.
+socklen_t parse_address(sockaddr_storage& result, const char* address, std::uint16_t wire_port) {
     sockaddr_in four{};
     sockaddr_in6 six{};
     if (::inet_pton(AF_INET, address, &four.sin_addr) == 1) {
         four.sin_family = AF_INET;
         four.sin_port = wire_port;
-        options.server_size = sizeof four;
-        std::memcpy(&options.server, &four, sizeof four);
-    } else if (::inet_pton(AF_INET6, address, &six.sin6_addr) == 1) {
-        six.sin6_family = AF_INET6;
-        six.sin6_port = wire_port;
-        options.server_size = sizeof six;
-        std::memcpy(&options.server, &six, sizeof six);
-    } else {
+        std::memcpy(&result, &four, sizeof four);
+        return sizeof four;
+    }
+    if (::inet_pton(AF_INET6, address, &six.sin6_addr) != 1) {
         usage("ADDRESS is no IP address");
     }
+    six.sin6_family = AF_INET6;
+    six.sin6_port = wire_port;
+    std::memcpy(&result, &six, sizeof six);
+    return sizeof six;
+}
+
+std::uint16_t wire_port(const char* text) {
+    return htons(static_cast<std::uint16_t>(number(text)));
+}
+
+bool unspecified(const sockaddr_storage& address) {
+    return address.ss_family == AF_INET
+               ? reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr == INADDR_ANY
+               : IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+}
+
+// The address the kernel would send from.
+void choose_source(Options& options) {
+    const int fd = ::socket(options.server.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    auto* address = reinterpret_cast<sockaddr*>(&options.source);
+    socklen_t size = sizeof options.source;
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&options.server), options.server_size) == 0) {
+        ::getsockname(fd, address, &size);
+    }
+    ::close(fd);
+    reinterpret_cast<sockaddr_in&>(options.source).sin_port = 0;
 }
 
 Options parse(int argc, char** argv) {
@@ -98,11 +132,17 @@ Options parse(int argc, char** argv) {
     if (argc < 3) {
         usage("ADDRESS PORT wanted");
     }
-    parse_server(options, argv[1], argv[2]);
+    options.server_size = parse_address(options.server, argv[1], wire_port(argv[2]));
+    options.source.ss_family = options.server.ss_family;
+    std::uint16_t source_port = 0;
     for (int i = 3; i < argc; ++i) {
         const std::string_view word = argv[i];
         if (word == "--keepalive") {
             options.keepalive = true;
+        } else if (word == "--udp") {
+            options.protocol = IPPROTO_UDP;
+        } else if (word == "--sctp") {
+            options.protocol = IPPROTO_SCTP;
         } else if (i + 1 >= argc) {
             usage("an option lacks its value");
         } else if (word == "--interval-ms") {
@@ -111,10 +151,25 @@ Options parse(int argc, char** argv) {
             options.timeout = Milliseconds{number(argv[++i])};
         } else if (word == "--count") {
             options.count = number(argv[++i]);
+        } else if (word == "--source") {
+            parse_address(options.source, argv[++i], 0);
+        } else if (word == "--source-port") {
+            source_port = wire_port(argv[++i]);
+        } else if (word == "--size") {
+            options.size = static_cast<std::size_t>(number(argv[++i]));
         } else {
             usage("unknown option");
         }
     }
+    if (options.source.ss_family != options.server.ss_family) {
+        usage("--source is of another family than ADDRESS");
+    }
+    if (options.protocol == IPPROTO_SCTP && unspecified(options.source)) {
+        // A socket without an address tells its peer all of the machine's; no translator knows
+        // them.
+        choose_source(options);
+    }
+    reinterpret_cast<sockaddr_in&>(options.source).sin_port = source_port;  // as in sockaddr_in6
     return options;
 }
 
@@ -123,7 +178,7 @@ public:
     explicit Prober(Options options) : options_(options), epoll_(::epoll_create1(0)) {}
 
     void run() {
-        begin_ = last_answer_ = Clock::now();
+        begin_ = last_answer_ = gap_at_ = Clock::now();
         auto next = begin_;
         while (!finished()) {
             const auto now = Clock::now();
@@ -154,24 +209,40 @@ private:
             send_request(fd);
             return;
         }
-        const int fd =
-            ::socket(options_.server.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        const int fd = connect();
         if (fd < 0) {
-            ++errors_["socket"];
+            ++errors_[std::strerror(errno)];
             return;
         }
         reconnects_ += options_.keepalive ? 1 : 0;
-        const auto* address = reinterpret_cast<const sockaddr*>(&options_.server);
-        if (::connect(fd, address, options_.server_size) != 0 && errno != EINPROGRESS) {
-            ++errors_[std::strerror(errno)];
-            ::close(fd);
-            return;
-        }
         open_[fd] = {now + options_.timeout, {}, false};
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLET;
         event.data.fd = fd;
         ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+    }
+
+    // A socket that is connected or about to be; -1 with errno otherwise.
+    [[nodiscard]] int connect() const {
+        const int type = options_.datagrams() ? SOCK_DGRAM : SOCK_STREAM;
+        const int fd = ::socket(
+            options_.server.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, options_.protocol
+        );
+        if (fd < 0) {
+            return -1;
+        }
+        const int yes = 1;
+        ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        const auto* source = reinterpret_cast<const sockaddr*>(&options_.source);
+        const auto* address = reinterpret_cast<const sockaddr*>(&options_.server);
+        if (::bind(fd, source, options_.server_size) != 0 ||
+            (::connect(fd, address, options_.server_size) != 0 && errno != EINPROGRESS)) {
+            const int error = errno;
+            ::close(fd);
+            errno = error;
+            return -1;
+        }
+        return fd;
     }
 
     void wait(Clock::time_point until) {
@@ -206,25 +277,50 @@ private:
     }
 
     void drop_idle(int fd, std::uint32_t events) {
-        if (fd == idle_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+        if (fd == idle_ && options_.datagrams()) {
+            char late[2048];
+            while (::recv(fd, late, sizeof late, 0) >= 0 || errno == ECONNREFUSED) {
+            }
+        } else if (fd == idle_ && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
             ::close(std::exchange(idle_, -1));  // the server ended the idle connection
         }
     }
 
     void send_request(int fd) {
-        constexpr std::string_view kKeep = "GET / HTTP/1.1\r\nHost: lab\r\n\r\n";
-        constexpr std::string_view kOnce =
-            "GET / HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n";
-        const auto text = options_.keepalive ? kKeep : kOnce;
         open_[fd].sent = true;
-        if (::send(fd, text.data(), text.size(), MSG_NOSIGNAL) < 0) {
+        const auto text = request();
+        if (!send_all(fd, text)) {
             finish(fd, std::strerror(errno));
         }
     }
 
+    // Only a large request waits here.
+    static bool send_all(int fd, std::string_view text) {
+        while (!text.empty()) {
+            const auto size = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+            pollfd writable{fd, POLLOUT, 0};
+            if (size < 0 && (errno != EAGAIN || ::poll(&writable, 1, kSendPatience) <= 0)) {
+                return false;
+            }
+            text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+        }
+        return true;
+    }
+
+    [[nodiscard]] std::string request() const {
+        const std::string body(options_.size, '.');
+        if (options_.datagrams()) {
+            return body.empty() ? "?" : body;
+        }
+        return std::string{"GET / HTTP/1.1\r\nHost: lab\r\n"} +
+               (options_.keepalive ? "" : "Connection: close\r\n") +
+               (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") +
+               "\r\n" + body;
+    }
+
     void receive(int fd) {
         auto& request = open_[fd];
-        char chunk[2048];
+        static char chunk[65536];
         for (;;) {
             const auto size = ::recv(fd, chunk, sizeof chunk, 0);
             if (size < 0 && errno == EAGAIN) {
@@ -245,10 +341,17 @@ private:
         }
     }
 
-    static bool complete(std::string_view response) {
-        const auto body = response.find("\r\n\r\n");
-        return body != std::string_view::npos && response.size() > body + 4 &&
-               response.ends_with('\n');
+    // Without the head; empty while there is none.
+    [[nodiscard]] std::string_view body_of(std::string_view response) const {
+        const auto head = response.find("\r\n\r\n");
+        return options_.datagrams()             ? response
+               : head == std::string_view::npos ? std::string_view{}
+                                                : response.substr(head + 4);
+    }
+
+    [[nodiscard]] bool complete(std::string_view response) const {
+        const auto body = body_of(response);
+        return body.ends_with('\n') && body.size() >= options_.size;
     }
 
     void finish(int fd, const char* error) {
@@ -258,7 +361,7 @@ private:
         } else {
             ++errors_[error];
         }
-        if (error == nullptr && options_.keepalive) {
+        if (options_.keepalive && (error == nullptr || options_.datagrams())) {
             idle_ = fd;
         } else {
             ::close(fd);
@@ -274,12 +377,13 @@ private:
             gap_at_ = last_answer_;
         }
         last_answer_ = now;
-        auto body = response.substr(response.find("\r\n\r\n") + 4);
+        auto body = body_of(response);
         body.remove_suffix(1);
         const auto space = body.find(' ');
         ++answers_[std::string{body.substr(0, space)}];
         if (space != std::string_view::npos) {
-            ++clients_[std::string{body.substr(space + 1)}];
+            body.remove_prefix(space + 1);
+            ++clients_[std::string{body.substr(0, body.find(' '))}];
         }
     }
 
