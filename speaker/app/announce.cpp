@@ -25,7 +25,7 @@ const char* refusal(const config::LastGood& config) {
 
 }  // namespace
 
-// Apart from kernel_loop(): when a node dies, its addresses do not wait for a large write.
+// Apart from the kernel's loop: when a node dies, its addresses do not wait for a large write.
 awaitable<void> Speaker::plan_loop() {
     for (;;) {
         co_await replan_.wait();
@@ -93,10 +93,10 @@ speaker_plan::Snapshot Speaker::snapshot() const {
         snapshot.members = sight_ ? member_views(*sight_) : std::vector<speaker_plan::MemberView>{};
     }
     snapshot.interfaces = local_interfaces(links_.snapshot(), l2::NameExclusions::standard());
-    if (options_.proxy.mode != proxy::Mode::AnnounceOnly) {
+    if (proxy_.programs()) {
         snapshot.servable.emplace();
-        if (servable_) {
-            snapshot.servable->insert(servable_->begin(), servable_->end());
+        if (const auto& servable = proxy_.servable()) {
+            snapshot.servable->insert(servable->begin(), servable->end());
         }
     }
     return snapshot;

@@ -113,7 +113,8 @@ std::string Speaker::not_ready() const {
     if (ready_) {
         return "";
     }
-    return "the kernel is not programmed" + (last_failure_.empty() ? "" : ": " + last_failure_);
+    const std::string& failure = proxy_.last_failure();
+    return "the kernel is not programmed" + (failure.empty() ? "" : ": " + failure);
 }
 
 awaitable<void> Speaker::refresh_metrics() {

@@ -20,11 +20,10 @@ constexpr Duration kBooting = 120s;
 // Whether traffic for our routes went on being served while no speaker ran. Only then may peers
 // that keep our routes through a graceful restart go on using them (RFC 4724 4.1).
 awaitable<bool> Speaker::forwarding_kept() {
-    if (options_.proxy.mode == proxy::Mode::AnnounceOnly) {
+    if (!proxy_.programs()) {
         co_return std::chrono::steady_clock::now().time_since_epoch() > kBooting;
     }
-    const auto found = co_await dataplane_->audit();
-    co_return found.has_value() && !found->servable.empty();
+    co_return co_await proxy_.forwarding_kept();
 }
 
 void Speaker::open_bgp(bool forwarding_kept) {
@@ -89,9 +88,9 @@ void Speaker::route() {
     BgpSide::Facts facts;
     facts.config = config_.current();
     facts.node = watches_.node(options_.node_name);
-    const bool programs = options_.proxy.mode != proxy::Mode::AnnounceOnly;
-    facts.servable = programs ? servable_ : nullptr;
-    facts.complete = ready_ && facts.config != nullptr && (!programs || servable_);
+    facts.servable = proxy_.programs() ? proxy_.servable() : nullptr;
+    facts.complete =
+        ready_ && facts.config != nullptr && (!proxy_.programs() || facts.servable != nullptr);
     // A speaker that leaves settles its sessions by itself (hand_over.cpp).
     facts.draining = told_to_drain();
     bgp_.plan(facts);

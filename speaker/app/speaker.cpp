@@ -31,7 +31,6 @@ Speaker::Speaker(
       registry_(registry),
       seed_(seed),
       replan_(executor),
-      reprogram_(executor),
       tell_(executor),
       events_(
           executor,
@@ -50,8 +49,9 @@ Speaker::Speaker(
               wake();
           }
       ),
-      dataplane_(dataplane::make_ipvs_dataplane(executor, options.proxy)),
-      proxy_planner_(proxy::Context{options.node_name, {}, {}, options.proxy}),
+      proxy_(
+          executor, log_, options.proxy, [this] { return proxy_context(); }, proxy_telling()
+      ),
       bgp_(executor, api, log_, bgp_options(), bgp_wire(), bgp_telling()),
       watches_(
           api,
@@ -61,11 +61,11 @@ Speaker::Speaker(
           seed,
           {[this] { wake(); },
            [this](const kube::Change<kube::Service>& change) {
-               proxy_planner_.set_service(change.key, change.after);
+               proxy_.set_service(change.key, change.after);
                bgp_.set_service(change.key, change.after);
            },
            [this](const kube::Change<kube::EndpointSlice>& change) {
-               proxy_planner_.set_slice(change.key, change.after);
+               proxy_.set_slice(change.key, change.after);
                bgp_.set_slice(change.key, change.after);
            }}
       ),
@@ -152,7 +152,7 @@ awaitable<Result<>> Speaker::prepare() {
     if (!linked) {
         co_return linked.error();
     }
-    const auto started = co_await dataplane_->start();
+    const auto started = co_await proxy_.start();
     if (!started) {
         co_return started.error();
     }
@@ -166,16 +166,9 @@ void Speaker::spawn_tasks() {
     tasks_.spawn("links", links_.run());
     tasks_.spawn("events", events_.run());
     tasks_.spawn("plan", plan_loop());
-    tasks_.spawn("kernel", kernel_loop());
     tasks_.spawn("meta", meta_loop());
     tasks_.spawn("upkeep", upkeep_loop());
-    tasks_.spawn(
-        "data plane",
-        dataplane_->maintain(
-            Speaker::kAuditInterval,
-            [this](const Result<dataplane::Report>& report) { note(report); }
-        )
-    );
+    proxy_.spawn(tasks_);
     watches_.spawn(tasks_);
     l2_statuses_.spawn(tasks_);
     configuration_state_.spawn(tasks_);
@@ -184,7 +177,7 @@ void Speaker::spawn_tasks() {
 
 void Speaker::wake() {
     replan_.notify();
-    reprogram_.notify();
+    proxy_.wake();
     tell_.notify();
 }
 

@@ -11,15 +11,14 @@
 #include "speaker/app/bgp/bgp_side.hpp"
 #include "speaker/app/conflicts.hpp"
 #include "speaker/app/node_meta/node_meta.hpp"
+#include "speaker/app/proxy/proxy_side.hpp"
 #include "speaker/app/status/status_writer.hpp"
 #include "speaker/app/watches.hpp"
 #include "speaker/app/wire_side.hpp"
-#include "speaker/io/dataplane/dataplane.hpp"
 #include "speaker/io/netlink/link_monitor.hpp"
 #include "speaker/options/options.hpp"
 #include "speaker/plan/l2_status.hpp"
 #include "speaker/plan/plan.hpp"
-#include "speaker/proxy/planner.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -30,8 +29,9 @@
 
 // The control thread of the speaker: watches the API, keeps the kernel equal to the proxy's plan,
 // and tells the wire thread what to announce. Everything is level-triggered: any change wakes two
-// loops, which plan from what is known then: one programs the kernel, the other announces and never
-// waits for it. Decisions live in speaker/proxy and speaker/plan; BGP's part is bgp/bgp_side.
+// loops, which plan from what is known then: one programs the kernel (proxy/proxy_side), the other
+// announces and never waits for it. Decisions live in speaker/proxy and speaker/plan; BGP's part is
+// bgp/bgp_side.
 namespace steelyard::speaker {
 
 class Speaker {
@@ -55,9 +55,6 @@ public:
     awaitable<void> refresh_metrics();
 
 private:
-    // How often the kernel is read back and repaired.
-    static constexpr Duration kAuditInterval = std::chrono::seconds(60);
-
     awaitable<Result<>> prepare();
     void spawn_tasks();
     awaitable<void> hand_over();
@@ -74,13 +71,11 @@ private:
     awaitable<void> end_settling(std::uint64_t mine);
     void count_announced();
     void count_members();
-    awaitable<void> kernel_loop();
-    awaitable<void> program_kernel();
     void become_ready();
+    void note_kernel();
     void announce();
     void route();
     bool load_config();  // whether it is another one now
-    void note(const Result<dataplane::Report>& report);
     void tell_services(const speaker_plan::Announcements& next);
     void tell_statuses();
     [[nodiscard]] L2StatusWriter::Changes l2_statuses(
@@ -102,7 +97,8 @@ private:
     [[nodiscard]] bool drains() const;
     [[nodiscard]] NodeMeta own_meta() const;
     [[nodiscard]] bool answers_ping() const;
-    [[nodiscard]] proxy::Context proxy_context() const;
+    [[nodiscard]] std::optional<proxy::Context> proxy_context() const;
+    [[nodiscard]] ProxySide::Telling proxy_telling();
     [[nodiscard]] speaker_plan::Snapshot snapshot() const;
     [[nodiscard]] WireSide::Callbacks wire_callbacks();
     [[nodiscard]] BgpSide::Options bgp_options() const;
@@ -119,14 +115,12 @@ private:
     std::uint64_t seed_;
 
     rt::Signal replan_;
-    rt::Signal reprogram_;
     rt::Signal tell_;             // the others, about this node
     rt::Signal* stop_ = nullptr;  // valid while run() runs
     std::optional<Error> failure_;
     kube::EventRecorder events_;
     netlink::LinkMonitor links_;
-    std::unique_ptr<dataplane::Dataplane> dataplane_;
-    proxy::Planner proxy_planner_;
+    ProxySide proxy_;
     std::unique_ptr<WireSide> wire_;
     BgpSide bgp_;
     Watches watches_;
@@ -142,11 +136,7 @@ private:
     WireSide::SightRef sight_;  // null until gossip told
     std::vector<net::Endpoint> peers_;
 
-    std::shared_ptr<const proxy::Tables> applied_;              // last given to the data plane
-    std::shared_ptr<const std::set<net::IpAddress>> servable_;  // null: nothing programmed yet
-    std::vector<std::uint32_t> unservable_;                     // what the kernel refused
-    std::optional<Instant> failing_since_;                      // the data plane as a whole
-    std::string last_failure_;                                  // of the data plane, as logged
+    std::vector<std::uint32_t> unservable_;  // what the kernel refused
 
     std::shared_ptr<const speaker_plan::Announcements> announcements_;  // never null
     l2::Announcements answered_;  // what the wire thread was last told to answer for

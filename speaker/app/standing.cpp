@@ -16,6 +16,8 @@ namespace {
 constexpr const char* kDrainAnnotation = "steelyard.io/drain";
 // At most ten updates a second: each one goes to every member.
 constexpr Duration kMetaPace = 100ms;
+// A kernel that takes nothing for this long: its audit has failed too.
+constexpr Duration kFailing = 60s;
 // How long a node whose peers do not answer waits for them before it serves alone.
 constexpr Duration kMeet = 2s;
 
@@ -77,14 +79,14 @@ void Speaker::met() {
     }
 }
 
-// Told to leave, by SIGTERM or by hand; or the kernel takes nothing any more, for so long that the
-// audit has failed too.
+// Told to leave, by SIGTERM or by hand; or the kernel takes nothing any more.
 bool Speaker::drains() const {
     return leaving_ || told_to_drain();
 }
 
 bool Speaker::told_to_drain() const {
-    if (failing_since_ && std::chrono::steady_clock::now() - *failing_since_ > kAuditInterval) {
+    const auto failing = proxy_.failing_since();
+    if (failing && std::chrono::steady_clock::now() - *failing > kFailing) {
         return true;
     }
     const auto node = watches_.node(options_.node_name);
