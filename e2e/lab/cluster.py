@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -52,6 +53,10 @@ PATHS = {
     "Service": ("/api/v1", "services", "default"),
     "Pod": ("/api/v1", "pods", "default"),
     "Event": ("/api/v1", "events", "default"),
+    "Endpoints": ("/api/v1", "endpoints", "default"),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices", "default"),
+    "ServiceCIDR": ("/apis/networking.k8s.io/v1", "servicecidrs", None),
+    "ConfigMap": ("/api/v1", "configmaps", "default"),
     "Node": ("/api/v1", "nodes", None),
     "Namespace": ("/api/v1", "namespaces", None),
     "Deployment": ("/apis/apps/v1", "deployments", "default"),
@@ -84,11 +89,28 @@ class CommandFailed(ScenarioFailed):
     """A command on a machine ended with a status other than 0."""
 
 
+@dataclass(frozen=True)
+class Reply:
+    """What one request got: the pod that answered and the client address it saw, or the error. True when answered."""
+
+    pod: str = ""
+    client: str = ""
+    error: str = ""
+
+    def __bool__(self):
+        return not self.error
+
+    @property
+    def refused(self):
+        """Whether somebody said that nobody listens there."""
+        return self.error == "Connection refused"
+
+
 class Prober:
-    """sylab-prober running on a machine; stop() returns what it measured (see prober.cpp)."""
+    """sylab-prober running on a machine or in pod/NAME; stop() returns what it measured (see prober.cpp)."""
 
     def __init__(self, cluster, machine, address, port, *options):
-        argv = [f"{cluster.build}/e2e/lab/sylab-prober", address, str(port), *options]
+        argv = [f"{cluster.build}/e2e/lab/sylab-prober", address, str(port), *map(str, options)]
         self._process = cluster.popen(machine, argv)
         line = self._process.stderr.readline()
         expect(line.strip() == "running", f"the prober got no answer from {address}:{port}: {line.strip()}")
@@ -365,10 +387,19 @@ class Cluster:
         status, out, _ = self.try_run(machine, "python3", "-c", script, address, str(port), str(seconds))
         return tuple(out.split()) if status == 0 else None
 
-    def shares(self, machine, address, port=80, count=60):
+    def shares(self, machine, address, port=80, count=60, *options):
         """Requests on new connections; the prober's measurement with `answers` by pod and `clients` seen."""
         return json.loads(self.run(machine, f"{self.build}/e2e/lab/sylab-prober", address, str(port),
-                                   "--interval-ms", "5", "--count", str(count)))
+                                   "--interval-ms", "5", "--count", str(count), *options))
+
+    def request(self, machine, address, port=80, protocol="TCP", *options, seconds=2):
+        """One request, from a machine or pod/NAME, to a sylab-pod by TCP, UDP or SCTP; options as sylab-prober has
+        them (--source, --source-port, --size). Returns a Reply."""
+        way = [] if protocol == "TCP" else [f"--{protocol.lower()}"]
+        measured = self.shares(machine, address, port, 1, "--timeout-ms", str(round(seconds * 1000)), *way, *options)
+        if measured["succeeded"] == 0:
+            return Reply(error=next(iter(measured["errors"])))
+        return Reply(next(iter(measured["answers"])), next(iter(measured["clients"])))
 
     def prober(self, machine, address, port=80, *options):
         """Starts a prober (10 ms) and returns when the first answer is in."""
@@ -421,6 +452,19 @@ class Cluster:
             else:
                 current = table.setdefault(f"{words[0]} {words[1]}", [])
         return {server: sorted(reals) for server, reals in table.items()}
+
+    def virtual_server(self, node, address, port, protocol="TCP"):
+        """What `ipvsadm -Ln` shows of one virtual server: (scheduler and flags as text, real server -> its weight), or
+        None."""
+        host = f"[{address}]" if ":" in address else address
+        option = {"TCP": "-t", "UDP": "-u", "SCTP": "--sctp-service"}[protocol]
+        status, out, _ = self.try_run(node, "ipvsadm", "-Ln", option, f"{host}:{port}")
+        lines = out.splitlines()[2:] if status == 0 else []
+        server = next((line.split() for line in lines if not line.lstrip().startswith("->")), None)
+        if server is None:
+            return None
+        reals = [line.split() for line in lines if line.lstrip().startswith("->")]
+        return " ".join(server[2:]), {words[1]: int(words[3]) for words in reals if words[1] != "RemoteAddress:Port"}
 
     def ipsets(self, node):
         """Sets of a node: name -> sorted members."""

@@ -15,6 +15,7 @@ from pod_worker import NETWORK_ERRORS, now
 NOT_READY_SECONDS = 5.0   # without a lease renewal; 40 s in a real cluster
 EVICT_SECONDS = 15.0      # not ready this long: Deployment pods are made anew elsewhere; 5 minutes there
 SETTLE_SECONDS = 0.03
+ZONE = "topology.kubernetes.io/zone"
 UNREACHABLE = "node.kubernetes.io/unreachable"
 NOT_READY = "node.kubernetes.io/not-ready"  # what the real API server gives every new node
 
@@ -215,9 +216,11 @@ class Controllers:
     async def _endpoint_slices(self):
         known = {key_of(item): item for item in self.items("endpointslices")}
         pods = self.items("pods")
+        zones = {node["metadata"]["name"]: node["metadata"].get("labels", {}).get(ZONE, "")
+                 for node in self.items("nodes")}
         kept = set()
         for service in self.items("services"):
-            for name, wanted in endpoints.slices_of(service, pods).items():
+            for name, wanted in endpoints.slices_of(service, pods, zones).items():
                 key = f"{service['metadata']['namespace']}/{name}"
                 kept.add(key)
                 path = f"/apis/discovery.k8s.io/v1/namespaces/{service['metadata']['namespace']}/endpointslices"

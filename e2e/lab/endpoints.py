@@ -31,18 +31,33 @@ def addresses_of(pod):
     return {"IPv6" if ":" in address else "IPv4": address for address in addresses}
 
 
-def endpoint(pod, publish_not_ready, family="IPv4"):
-    """The endpoint of one pod that has an address of that family."""
+def endpoint(pod, publish_not_ready, family="IPv4", zone="", distribution=""):
+    """The endpoint of one pod that has an address of that family; `zone` is its node's."""
     terminating = "deletionTimestamp" in pod["metadata"]
     serving = condition(pod, "Ready")
-    return {
+    item = {
         "addresses": [addresses_of(pod)[family]],
-        "conditions": {"ready": publish_not_ready or (serving and not terminating),
-                       "serving": serving or publish_not_ready, "terminating": terminating},
+        "conditions": {"ready": publish_not_ready or (serving and not terminating), "serving": serving,
+                       "terminating": terminating},
         "nodeName": pod["spec"]["nodeName"],
         "targetRef": {"kind": "Pod", "namespace": pod["metadata"]["namespace"], "name": pod["metadata"]["name"],
                       "uid": pod["metadata"]["uid"]},
     }
+    if zone:
+        item["zone"] = zone
+    if (told := hints(distribution, pod["spec"]["nodeName"], zone)):
+        item["hints"] = told
+    return item
+
+
+def hints(distribution, node, zone):
+    """What a Service's trafficDistribution makes of an endpoint's place; {} for nothing."""
+    told = {}
+    if zone and distribution in ("PreferClose", "PreferSameZone", "PreferSameNode"):
+        told["forZones"] = [{"name": zone}]
+    if distribution == "PreferSameNode":
+        told["forNodes"] = [{"name": node}]
+    return told
 
 
 def resolve_ports(service, pod):
@@ -60,8 +75,8 @@ def resolve_ports(service, pod):
     return ports
 
 
-def slices_of(service, pods):
-    """name -> EndpointSlice wanted for a Service; {} when it has no selector."""
+def slices_of(service, pods, zones=None):
+    """name -> EndpointSlice wanted for a Service; {} when it has no selector. `zones`: node name -> its zone."""
     spec, meta = service["spec"], service["metadata"]
     if not spec.get("selector") or spec.get("type") == "ExternalName":
         return {}
@@ -77,7 +92,8 @@ def slices_of(service, pods):
             continue
         for family in addresses_of(pod).keys() & set(families):
             groups.setdefault((family, json.dumps(ports)), []).append(
-                endpoint(pod, bool(spec.get("publishNotReadyAddresses")), family))
+                endpoint(pod, bool(spec.get("publishNotReadyAddresses")), family,
+                         (zones or {}).get(pod["spec"]["nodeName"], ""), spec.get("trafficDistribution", "")))
     for family in set(families) - {family for family, _ in groups}:
         groups[family, json.dumps(resolve_ports(service, {"spec": {"containers": []}}) or [])] = []
     return {name: item for name, item in (_slice(service, family, json.loads(ports), endpoints)

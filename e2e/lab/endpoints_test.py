@@ -37,6 +37,28 @@ class EndpointsTest(unittest.TestCase):
                 conditions = endpoints.endpoint(pod("a", ready=ready, **meta), False)["conditions"]
                 self.assertEqual((conditions["ready"], conditions["serving"], conditions["terminating"]), expected)
 
+    def test_not_ready_addresses_are_published_as_ready_on_demand(self):
+        leaving = pod("a", ready=False, deletionTimestamp="2026-01-01T00:00:00Z")
+        self.assertEqual(endpoints.endpoint(leaving, True)["conditions"],
+                         {"ready": True, "serving": False, "terminating": True})
+
+    def test_traffic_distribution_becomes_hints(self):
+        zone, node = {"forZones": [{"name": "a"}]}, {"forNodes": [{"name": "node1"}]}
+        table = [  # trafficDistribution, zone of the node -> hints
+            (None, "a", None),
+            ("PreferClose", "a", zone),
+            ("PreferSameZone", "a", zone),
+            ("PreferSameNode", "a", {**zone, **node}),
+            ("PreferClose", "", None),
+            ("PreferSameNode", "", node),
+        ]
+        for distribution, where, expected in table:
+            with self.subTest(distribution=distribution, zone=where):
+                spec = {"trafficDistribution": distribution} if distribution else {}
+                item = only(endpoints.slices_of(service(**spec), [pod("a")], {"node1": where}))["endpoints"][0]
+                self.assertEqual(item.get("hints"), expected)
+                self.assertEqual(item.get("zone", ""), where)
+
     def test_pods_that_do_not_match_have_no_address_or_have_ended_are_left_out(self):
         ended = pod("ended")
         ended["status"]["phase"] = "Failed"

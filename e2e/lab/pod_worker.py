@@ -372,16 +372,19 @@ class PodWorker:
     # --- end
 
     async def _stop(self, grace):
-        running = [container.process for container in self.init + self.main if container.process]
-        for process in running:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+        containers = [container for container in self.init + self.main if container.process]
+        running = [container.process for container in containers]
+        # A pod that ends is still asked whether it is ready: its endpoints may have to serve on.
+        watchers = [asyncio.create_task(self._probe(container, "readinessProbe")) for container in containers
+                    if "readinessProbe" in container.spec]
         try:
             async with asyncio.timeout(grace):
-                for process in running:
-                    await processes.exit_status(process)
+                await asyncio.gather(*(self._end(container) for container in containers))
         except TimeoutError:
             pass
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
         if self.cgroup.exists():
             (self.cgroup / "cgroup.kill").write_text("1", encoding="ascii")
         for process in running:
@@ -393,6 +396,24 @@ class PodWorker:
         self.gone = True
         self.tasks[1].cancel()
         self.kubelet.forget(self)
+
+    async def _end(self, container):
+        """The container's preStop hook, then SIGTERM; returns when it has ended."""
+        process, hook = container.process, (container.spec.get("lifecycle") or {}).get("preStop") or {}
+        if "sleep" in hook:
+            await asyncio.sleep(hook["sleep"]["seconds"])
+        elif "exec" in hook:
+            try:
+                await processes.run(self.kubelet.machines.enter_program, "--net", f"/proc/{process.pid}/ns/net",
+                                    "--mnt", f"/proc/{process.pid}/ns/mnt", "--cgroup",
+                                    str(self.cgroup / container.name), "--", *hook["exec"]["command"])
+            except processes.CommandFailed as error:
+                self.kubelet.log(f"{self.path}: preStop of {container.name}: {error}")
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await processes.exit_status(process)
+        container.ready = False
+        self.changed.set()
 
     async def _tear_down(self):
         if not self.host_network and os.path.exists(f"/run/netns/{self.namespace}"):
@@ -421,7 +442,7 @@ class PodWorker:
     def status(self):
         """The pod's status as the API shows it."""
         initialized = all(container.done for container in self.init)
-        ready = bool(self.main) and all(container.ready for container in self.main) and not self.stopping
+        ready = bool(self.main) and all(container.ready for container in self.main)
         flags = {"PodScheduled": True, "Initialized": initialized, "ContainersReady": ready, "Ready": ready}
         known = {entry["type"]: entry for entry in (self.reported or {}).get("conditions", [])}
         conditions = []
