@@ -1,4 +1,5 @@
 #include "common/daemon/api_access.hpp"
+#include "common/kube/client/file.hpp"
 #include "common/log/log.hpp"
 #include "speaker/app/run.hpp"
 #include "speaker/options/options.hpp"
@@ -27,7 +28,7 @@ int fail(const std::string& line) {
 
 int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
-    speaker::Parsed parsed = speaker::parse_options(arguments, variable);
+    speaker::Parsed parsed = speaker::parse_options(arguments, variable, kube::read_small_file);
     if (!parsed.options) {
         (parsed.exit_status == 0 ? std::cout : std::cerr) << parsed.output;
         return parsed.exit_status;

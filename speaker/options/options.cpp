@@ -180,7 +180,8 @@ Result<> apply_texts(const Texts& texts, Options& options) {
         if (!prefix) {
             return bad_value("--cluster-cidr", texts.cluster_cidr, "a CIDR such as 10.244.0.0/16");
         }
-        options.proxy.pod_cidrs = {*prefix};
+        options.proxy.detect.kind = proxy::LocalDetection::Kind::ClusterCidr;
+        options.proxy.detect.cidrs = {*prefix};
     }
     options.proxy.mode = proxy_modes().at(texts.mode);
     options.answer_ping = answer_ping_values().at(texts.answer_ping);
@@ -277,7 +278,9 @@ void add_network_flags(CLI::App& app, Options& options, Texts& texts) {
 
 }  // namespace
 
-Parsed parse_options(const std::vector<std::string>& arguments, Environment environment) {
+Parsed parse_options(
+    const std::vector<std::string>& arguments, Environment environment, ReadFile /*read_file*/
+) {
     Options options;
     Texts texts;
     CLI::App app("Announces load balancer addresses and programs this node's service proxy.");

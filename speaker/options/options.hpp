@@ -14,9 +14,10 @@
 #include <string_view>
 #include <vector>
 
-// What the speaker is told on its command line and in its environment: MetalLB's flags and
-// variables (their names, their defaults) and a few of our own for the node service proxy. A flag
-// wins over its variable. Nothing here reads a file or the environment by itself.
+// What the speaker is told: MetalLB's flags and variables and kube-proxy's flags, by their names,
+// with their defaults, a few of our own, and kube-proxy's configuration file. A flag wins over its
+// variable and over the file. Nothing here reads a file or the environment by itself: both are
+// passed in.
 namespace steelyard::speaker {
 
 // Whether we answer ICMP echo for the addresses we announce. In the proxy's modes the kernel has
@@ -55,6 +56,23 @@ struct Options {
                                                         // and the withdrawal
     bool bfd_realtime = false;  // the thread of BFD, gossip and ARP goes before ordinary ones
     proxy::ProxyConfig proxy;
+
+    // Of the node service proxy, outside of what its plan needs.
+    // kube-proxy's own ports; none: off. On in full mode alone: in the others a kube-proxy has
+    // them.
+    std::optional<net::Endpoint> healthz_bind;  // /healthz, /livez; 0.0.0.0:10256
+    std::optional<net::Endpoint> metrics_bind;  // /metrics, /proxyMode; 127.0.0.1:10249
+    bool bind_address_hard_fail = false;        // a port of these that is taken ends the speaker
+    std::vector<net::Prefix> service_cidrs;     // where ClusterIPs come from, beside what the
+                                                // API's ServiceCIDRs say
+    Duration sync_period = std::chrono::seconds(30);  // between two audits of the kernel
+    Duration min_sync_period{};                       // between two writes to the kernel
+    std::optional<int> oom_score_adj;  // of this process; none: what the kubelet gave it
+
+    bool init_only = false;          // write the node's kernel settings and end; privileged
+    bool cleanup = false;            // take everything of ours out of the kernel and end
+    std::string write_config_to;     // write the configuration in force to this file and end
+    std::vector<std::string> notes;  // what was told and is not followed, a line each: log once
 };
 
 // What parsing came to: options to run with, or text to print and leave with.
@@ -66,8 +84,11 @@ struct Parsed {
 
 using daemon::Environment;
 
+// Reads a file named by a flag or by another file; the Error names it.
+using ReadFile = Result<std::string> (*)(const std::string& path);
+
 [[nodiscard]] Parsed parse_options(
-    const std::vector<std::string>& arguments, Environment environment
+    const std::vector<std::string>& arguments, Environment environment, ReadFile read_file
 );
 
 }  // namespace steelyard::speaker

@@ -14,6 +14,12 @@ const char* nothing(const char* /*name*/) {
     return nullptr;
 }
 
+Parsed read(const std::vector<std::string>& arguments, Environment environment) {
+    return parse_options(arguments, environment, [](const std::string& path) {
+        return Result<std::string>(make_error(Errc::NotFound, path + ": no such file"));
+    });
+}
+
 const char* as_the_manifest_says(const char* name) {
     if (std::strcmp(name, "METALLB_NODE_NAME") == 0) {
         return "node1";
@@ -34,7 +40,7 @@ const char* as_the_manifest_says(const char* name) {
 }
 
 TEST(OptionsTest, TheManifestsEnvironmentIsEnough) {
-    const Parsed parsed = parse_options({}, as_the_manifest_says);
+    const Parsed parsed = read({}, as_the_manifest_says);
 
     ASSERT_TRUE(parsed.options) << parsed.output;
     EXPECT_EQ(parsed.options->node_name, "node1");
@@ -46,7 +52,7 @@ TEST(OptionsTest, TheManifestsEnvironmentIsEnough) {
 
 TEST(OptionsTest, AFlagWinsOverItsVariable) {
     const Parsed parsed =
-        parse_options({"--node-name=node9", "--proxy-mode", "announce-only"}, as_the_manifest_says);
+        read({"--node-name=node9", "--proxy-mode", "announce-only"}, as_the_manifest_says);
 
     ASSERT_TRUE(parsed.options) << parsed.output;
     EXPECT_EQ(parsed.options->node_name, "node9");
@@ -55,7 +61,7 @@ TEST(OptionsTest, AFlagWinsOverItsVariable) {
 
 TEST(OptionsTest, TheNetworksFlagsAreTyped) {
     using namespace std::chrono_literals;
-    const Parsed parsed = parse_options(
+    const Parsed parsed = read(
         {"--ml-peers=192.0.2.12,192.0.2.13:7000",
          "--watch-ring=off",
          "--watch-ring-port=9000",
@@ -89,15 +95,15 @@ TEST(OptionsTest, GossipWithoutAKeyMustBeAskedFor) {
     asked.emplace_back("--ml-insecure");
 
     EXPECT_THAT(
-        parse_options(base, nothing).output,
+        read(base, nothing).output,
         HasSubstr("--ml-secret-key-path (or METALLB_ML_SECRET_KEY_PATH) is required")
     );
-    EXPECT_TRUE(parse_options(asked, nothing).options);
-    EXPECT_TRUE(parse_options({"--node-name=n"}, nothing).options) << "gossip is off";
+    EXPECT_TRUE(read(asked, nothing).options);
+    EXPECT_TRUE(read({"--node-name=n"}, nothing).options) << "gossip is off";
 }
 
 TEST(OptionsTest, HelpEndsWithStatusZero) {
-    const Parsed parsed = parse_options({"--help"}, nothing);
+    const Parsed parsed = read({"--help"}, nothing);
 
     EXPECT_FALSE(parsed.options);
     EXPECT_EQ(parsed.exit_status, 0);
@@ -141,7 +147,7 @@ TEST(OptionsTest, BadInputIsOneLineThatNamesTheFlag) {
         {"ping", {"--answer-ping=yes"}, as_the_manifest_says, "--answer-ping"},
     };
     for (const BadCase& bad : cases) {
-        const Parsed parsed = parse_options(bad.arguments, bad.environment);
+        const Parsed parsed = read(bad.arguments, bad.environment);
 
         EXPECT_FALSE(parsed.options) << bad.name;
         EXPECT_EQ(parsed.exit_status, 2) << bad.name;
