@@ -3,10 +3,12 @@
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace steelyard::metrics {
 namespace {
@@ -84,12 +86,31 @@ private:
     Samples<prometheus::Counter> samples_;
 };
 
+class Histograms final : public HistogramFamily {
+public:
+    Histograms(prometheus::Family<prometheus::Histogram>& family, std::vector<double> buckets)
+        : family_(family), buckets_(std::move(buckets)) {}
+    void observe(const Labels& labels, double value) override {
+        prometheus::Histogram*& sample = samples_[labels];
+        if (sample == nullptr) {
+            sample = &family_.Add(labels, buckets_);
+        }
+        sample->Observe(value);
+    }
+
+private:
+    prometheus::Family<prometheus::Histogram>& family_;
+    std::vector<double> buckets_;
+    std::map<Labels, prometheus::Histogram*> samples_;
+};
+
 }  // namespace
 
 struct Registry::Impl {
     prometheus::Registry registry;
     std::map<std::string, std::unique_ptr<GaugeFamily>> gauges;
     std::map<std::string, std::unique_ptr<CounterFamily>> counters;
+    std::map<std::string, std::unique_ptr<HistogramFamily>> histograms;
 };
 
 Registry::Registry() : impl_(std::make_unique<Impl>()) {}
@@ -110,6 +131,18 @@ CounterFamily& Registry::counter(const std::string& name, const std::string& hel
     if (!family) {
         family = std::make_unique<Counters>(
             prometheus::BuildCounter().Name(name).Help(help).Register(impl_->registry)
+        );
+    }
+    return *family;
+}
+
+HistogramFamily& Registry::histogram(
+    const std::string& name, const std::string& help, const std::vector<double>& buckets
+) {
+    auto& family = impl_->histograms[name];
+    if (!family) {
+        family = std::make_unique<Histograms>(
+            prometheus::BuildHistogram().Name(name).Help(help).Register(impl_->registry), buckets
         );
     }
     return *family;

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 // What a daemon counts, and its text for Prometheus. A registry is made in main() and passed by
 // reference; families live as long as it does. Names and label sets are given once, in code, so a
@@ -35,6 +36,15 @@ public:
     void add(double amount = 1) { add({}, amount); }
 };
 
+// Counts of values by size. The buckets are upper bounds, ascending; the last one, without a bound,
+// is added.
+class HistogramFamily {
+public:
+    virtual ~HistogramFamily() = default;
+    virtual void observe(const Labels& labels, double value) = 0;
+    void observe(double value) { observe({}, value); }
+};
+
 class Registry {
 public:
     Registry();
@@ -45,6 +55,10 @@ public:
     // Asking again for a name gives the same family.
     GaugeFamily& gauge(const std::string& name, const std::string& help);
     CounterFamily& counter(const std::string& name, const std::string& help);
+    // The first call decides the buckets.
+    HistogramFamily& histogram(
+        const std::string& name, const std::string& help, const std::vector<double>& buckets
+    );
 
     // The text exposition format, version 0.0.4, sorted by family.
     [[nodiscard]] std::string text() const;

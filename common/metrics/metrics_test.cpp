@@ -49,6 +49,22 @@ TEST(MetricsTest, CountersTakeTotalsThatWereCountedElsewhere) {
     EXPECT_THAT(registry.text(), Not(HasSubstr("gone")));
 }
 
+TEST(MetricsTest, HistogramsCountUpToTheirBounds) {
+    Registry registry;
+    registry.histogram("metallb_h_seconds", "H.", {0.016, 1}).observe({{"f", "a"}}, 0.5);
+    registry.histogram("metallb_h_seconds", "H.", {0.016, 1}).observe({{"f", "a"}}, 2);
+
+    EXPECT_EQ(
+        registry.text(),
+        "# HELP metallb_h_seconds H.\n# TYPE metallb_h_seconds histogram\n"
+        "metallb_h_seconds_count{f=\"a\"} 2\n"
+        "metallb_h_seconds_sum{f=\"a\"} 2.5\n"
+        "metallb_h_seconds_bucket{f=\"a\",le=\"0.016\"} 0\n"
+        "metallb_h_seconds_bucket{f=\"a\",le=\"1\"} 1\n"
+        "metallb_h_seconds_bucket{f=\"a\",le=\"+Inf\"} 2\n"
+    );
+}
+
 TEST(MetricsTest, RemovedSampleStartsAgainFromItsNextValue) {
     Registry registry;
     CounterFamily& family = registry.counter("metallb_c_total", "C.");
