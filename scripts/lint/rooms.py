@@ -13,7 +13,7 @@ TIERS = [
     ["speaker/gossip/wire", "speaker/bgp/wire"],
     ["controller/ipam", "controller/admission",
      "speaker/gossip", "speaker/ring", "speaker/elect", "speaker/l2", "speaker/bfd", "speaker/bgp/discovery",
-     "speaker/bgp/session", "speaker/bgp/rib", "speaker/proxy"],
+     "speaker/bgp/session", "speaker/bgp/rib", "speaker/proxy", "speaker/health"],
     ["controller/plan", "controller/certs", "speaker/plan", "speaker/netlink",
      "speaker/proxy/diff", "speaker/proxy/rules"],
     ["common/log", "common/rt"],
