@@ -100,15 +100,15 @@ void ProxySide::note(const Result<dataplane::Report>& report) {
     } else {
         failing_since_.reset();
         incomplete_ = !report->failures.empty();
-        if (!servable_ || *servable_ != report->servable) {
-            servable_ = std::make_shared<const std::set<net::IpAddress>>(report->servable);
+        if (servable_ != report->servable) {
+            servable_ = report->servable;
             telling_.on_serving();
         }
         if (applied_) {
             become_ready();
         }
         if (incomplete_) {
-            failure = report->failures.front();
+            failure = report->failures.front().object + ": " + report->failures.front().reason;
         }
         if (report->ops > 0) {
             log_.debug(
@@ -128,7 +128,7 @@ void ProxySide::note(const Result<dataplane::Report>& report) {
 
 awaitable<bool> ProxySide::forwarding_kept() {
     const auto found = co_await dataplane_->audit();
-    co_return found.has_value() && !found->servable.empty();
+    co_return found.has_value() && !found->servable->empty();
 }
 
 std::shared_ptr<const proxy::Tables> ProxySide::refused() const {

@@ -7,6 +7,7 @@
 #include "speaker/proxy/plan.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
@@ -19,13 +20,46 @@
 // longer than one batch. The owner joins every task that uses it before it dies.
 namespace steelyard::dataplane {
 
+using Addresses = std::shared_ptr<const std::set<net::IpAddress>>;
+
+// An object the kernel refuses. It is tried again by itself, ever more rarely; the rest goes on.
+struct Failure {
+    std::string object;  // virtual server TCP 10.96.0.1:443
+    std::string reason;
+    unsigned attempts = 1;
+    friend bool operator==(const Failure&, const Failure&) = default;
+};
+
 struct Report {
-    std::size_t ops = 0;                // operations the kernel acknowledged
-    std::size_t sends = 0;              // system calls that carried them
-    std::vector<std::string> failures;  // one line each; retried by the next apply or audit
+    std::size_t ops = 0;    // operations the kernel acknowledged
+    std::size_t sends = 0;  // system calls that carried them
+    Duration duration{};    // of comparing and writing
+    // Everything refused at present, also what was not tried this time.
+    std::vector<Failure> failures;
     // Addresses with a programmed virtual server that has somewhere to send traffic: what this node
-    // may announce.
-    std::set<net::IpAddress> servable;
+    // may announce. The same pointer as in the previous report while nothing about it changed.
+    Addresses servable = std::make_shared<const std::set<net::IpAddress>>();
+    // Addresses that should serve and, since the kernel refused something, do not.
+    std::set<net::IpAddress> unservable;
+};
+
+// Totals since construction.
+struct Counters {
+    std::uint64_t syncs = 0;  // applied changes and audits
+    std::uint64_t audits = 0;
+    std::uint64_t adopted = 0;  // objects found as wanted by the first apply
+    // Writes the kernel acknowledged, by what was written.
+    std::uint64_t virtual_server_writes = 0;
+    std::uint64_t real_server_writes = 0;
+    std::uint64_t address_writes = 0;
+    std::uint64_t route_writes = 0;
+    std::uint64_t set_entry_writes = 0;
+    std::uint64_t refusals = 0;  // writes the kernel refused, retries included
+    std::uint64_t drifts = 0;    // objects somebody else had changed
+    std::uint64_t alarms = 0;    // audits because a quick look found something missing
+    std::uint64_t rule_restores = 0;
+    std::uint64_t rule_restore_failures = 0;
+    std::uint64_t conntrack_deleted = 0;  // entries of UDP flows that led nowhere
 };
 
 class Dataplane {
@@ -41,16 +75,19 @@ public:
     // that is missing. Call once, before anything else.
     virtual awaitable<Result<>> start() = 0;
     // Makes the kernel equal to `tables`. The first call adopts what it finds; later ones write
-    // only what changed. Failed operations are listed, the rest is done.
+    // only what changed. Refused objects are listed, the rest is done.
     virtual awaitable<Result<Report>> apply(std::shared_ptr<const proxy::Tables> tables) = 0;
     // Reads the whole kernel state again and repairs what somebody else changed. Before the first
     // apply() it only reports what a former run left serving: with the API server away at start,
     // that is what keeps being announced.
     virtual awaitable<Result<Report>> audit() = 0;
-    // Ends expired drains and audits every `audit_interval`, reporting each, until cancelled.
+    // Ends expired drains, tries again what was refused, looks every 2 s whether somebody flushed
+    // IPVS, and audits every `audit_interval`, reporting each, until cancelled.
     virtual awaitable<void> maintain(Duration audit_interval, OnReport on_report) = 0;
-    // Takes everything out again: for uninstalling, never for a restart.
-    virtual awaitable<Result<>> cleanup() = 0;
+    // Takes everything of ours out again and says what, a line each: for uninstalling, never for a
+    // restart. Needs no start().
+    virtual awaitable<Result<std::vector<std::string>>> cleanup() = 0;
+    [[nodiscard]] virtual const Counters& counters() const = 0;
 };
 
 // IPVS, ipset and iptables; in announce-only mode it programs nothing and reports nothing servable.

@@ -142,8 +142,8 @@ TEST_F(DataplaneTest, ARestartAdoptsWhatItFindsAndWritesNothing) {
     start();
     const Report first = apply();
     EXPECT_GT(first.ops, 20U);
-    EXPECT_TRUE(first.servable.contains(ip("192.0.2.1")));
-    EXPECT_TRUE(first.servable.contains(ip("fd96::10")));
+    EXPECT_TRUE(first.servable->contains(ip("192.0.2.1")));
+    EXPECT_TRUE(first.servable->contains(ip("fd96::10")));
     EXPECT_THAT(output_of("ipvsadm -Sn"), HasSubstr("-A -t 192.0.2.1:80 -s rr -p 600\n"));
     EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), HasSubstr("inet 10.96.0.10/32"));
     const std::string before = kernel_state();
@@ -154,7 +154,7 @@ TEST_F(DataplaneTest, ARestartAdoptsWhatItFindsAndWritesNothing) {
 
     EXPECT_EQ(second.ops, 0U);
     EXPECT_EQ(second.sends, 0U);
-    EXPECT_EQ(second.servable, first.servable);
+    EXPECT_EQ(*second.servable, *first.servable);
     EXPECT_EQ(kernel_state(), before);
 }
 
@@ -199,7 +199,7 @@ TEST_F(DataplaneTest, BeforeTheFirstApplyAnAuditOnlyReportsWhatServes) {
     const Report found = audit();
 
     EXPECT_EQ(found.ops, 0U);
-    EXPECT_THAT(found.servable, ElementsAre(ip("10.96.0.10"), ip("192.0.2.1")));
+    EXPECT_THAT(*found.servable, ElementsAre(ip("10.96.0.10"), ip("192.0.2.1")));
     EXPECT_EQ(kernel_state(), before);
 
     planner_->set_service({"default", "web"}, nullptr);  // deleted while nobody looked
@@ -328,7 +328,7 @@ TEST_F(DataplaneTest, DeletingEverythingRestoresTheNode) {
 
     planner_->set_service({"default", "web"}, nullptr);
     const Report gone = apply();
-    EXPECT_THAT(gone.servable, IsEmpty());
+    EXPECT_THAT(*gone.servable, IsEmpty());
     EXPECT_THAT(output_of("ipvsadm -Sn"), IsEmpty());
 
     const auto cleaned = wait(dataplane_->cleanup());
@@ -415,7 +415,7 @@ TEST_F(TrafficTest, LocalPolicyKeepsTheClientsAddress) {
 }
 
 TEST_F(TrafficTest, OffClusterClientsOfAClusterIpAreMasqueradedWhenPodsAreKnown) {
-    context_.config.pod_cidrs = {net::Prefix::parse("10.244.0.0/16").value()};
+    context_.config.detect.cidrs = {net::Prefix::parse("10.244.0.0/16").value()};
     restart();
     program();
 

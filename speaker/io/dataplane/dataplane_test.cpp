@@ -29,7 +29,7 @@ TEST(DataplaneTest, AnnounceOnlyModeTouchesNothingAndNeedsNoPrivilege) {
 
     ASSERT_TRUE(report && *report);
     EXPECT_EQ((*report)->sends, 0U);
-    EXPECT_THAT((*report)->servable, testing::IsEmpty());
+    EXPECT_THAT(*(*report)->servable, testing::IsEmpty());
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ awaitable<Result<Report>> IpvsDataplane::audit() {
             co_return read.error();
         }
         Report found;
-        found.servable = proxy::servable_addresses(observed_);
+        found.servable = servable();
         synced_ = false;  // so that the first apply compares everything
         co_return found;
     }
@@ -146,7 +146,7 @@ awaitable<Result<Report>> IpvsDataplane::reconcile(std::optional<proxy::Touched>
         wake_.cancel();   // for maintain() to try again
         co_return settled.error();
     }
-    report.servable = proxy::servable_addresses(observed_);
+    report.servable = servable();
     co_return report;
 }
 
@@ -184,7 +184,10 @@ void IpvsDataplane::record(const std::vector<Op>& ops, const Outcome& outcome, R
     report.sends += outcome.sends;
     for (std::size_t i = 0; i < ops.size(); ++i) {
         if (!outcome.failures[i].empty()) {
-            report.failures.push_back(outcome.failures[i]);
+            Failure failure;
+            failure.object = proxy::to_string(ops[i]);
+            failure.reason = outcome.failures[i];
+            report.failures.push_back(std::move(failure));
             incomplete_ = true;
             continue;
         }
@@ -230,9 +233,10 @@ awaitable<void> IpvsDataplane::maintain(Duration audit_interval, OnReport on_rep
     }
 }
 
-awaitable<Result<>> IpvsDataplane::cleanup() {
+awaitable<Result<std::vector<std::string>>> IpvsDataplane::cleanup() {
+    std::vector<std::string> removed;
     if (config_.mode == proxy::Mode::AnnounceOnly) {
-        co_return Result<>();
+        co_return removed;
     }
     const auto mine = co_await turn();
     desired_.update(std::make_shared<const proxy::Tables>());
@@ -256,7 +260,19 @@ awaitable<Result<>> IpvsDataplane::cleanup() {
         }
     }
     synced_ = false;
-    co_return co_await kernel_.remove();
+    if (auto done = co_await kernel_.remove(); !done) {
+        co_return done.error();
+    }
+    removed.push_back("link " + names_.link + ", sets and rules of " + names_.prefix);
+    co_return removed;
+}
+
+Addresses IpvsDataplane::servable() {
+    auto now = proxy::servable_addresses(observed_);
+    if (!servable_ || *servable_ != now) {
+        servable_ = std::make_shared<const std::set<net::IpAddress>>(std::move(now));
+    }
+    return servable_;
 }
 
 std::unique_ptr<Dataplane> make_ipvs_dataplane(

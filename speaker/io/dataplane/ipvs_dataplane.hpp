@@ -25,7 +25,8 @@ public:
     awaitable<Result<Report>> apply(std::shared_ptr<const proxy::Tables> tables) override;
     awaitable<Result<Report>> audit() override;
     awaitable<void> maintain(Duration audit_interval, OnReport on_report) override;
-    awaitable<Result<>> cleanup() override;
+    awaitable<Result<std::vector<std::string>>> cleanup() override;
+    [[nodiscard]] const Counters& counters() const override { return counters_; }
 
 private:
     // Held while the kernel is being changed; the next in line goes when it is given back.
@@ -46,6 +47,7 @@ private:
     awaitable<Result<Report>> reconcile(std::optional<proxy::Touched> touched);
     awaitable<Result<bool>> write(std::optional<proxy::Touched> touched, Report& report);
     awaitable<Result<Report>> expire_drains();
+    [[nodiscard]] Addresses servable();
     void record(const std::vector<proxy::Op>& ops, const Outcome& outcome, Report& report);
 
     proxy::ProxyConfig config_;
@@ -55,6 +57,8 @@ private:
     proxy::Desired desired_;
     proxy::KernelTables observed_;
     proxy::Drains drains_;
+    Addresses servable_;
+    Counters counters_;
     bool synced_ = false;   // observed_ is what the kernel has
     bool applied_ = false;  // desired_ means something; before, nothing may be taken away
     // Some operation failed: look at everything next time, not only at what changed.
