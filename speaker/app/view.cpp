@@ -147,8 +147,8 @@ std::vector<std::uint32_t> unservable(
         for (const auto& [key, server] : wanted->virtual_servers) {
             const net::IpAddress& address = key.endpoint.address;
             const bool serves = std::any_of(
-                server.real_servers.begin(),
-                server.real_servers.end(),
+                server->real_servers.begin(),
+                server->real_servers.end(),
                 [](const auto& real_server) { return real_server.second > 0; }
             );
             if (serves && !servable.contains(address) && plan.addresses.contains(address)) {

@@ -283,9 +283,9 @@ TEST(ViewTest, AnInterfaceThatIsDownIsToldAsDown) {
 TEST(ViewTest, OnlyAnAddressThatShouldServeAndDoesNotIsUnservable) {
     proxy::ServiceTables service;
     const auto add = [&](const char* address, std::uint32_t weight) {
-        proxy::VirtualServer& server =
-            service.virtual_servers[{net::Protocol::Tcp, {ip(address), 80}}];
+        proxy::VirtualServer server;
         server.real_servers[{ip("10.244.0.5"), 8080}] = weight;
+        service.virtual_servers[{net::Protocol::Tcp, {ip(address), 80}}] = std::move(server);
     };
     add("192.0.2.1", 1);
     add("192.0.2.2", 1);  // the kernel has it

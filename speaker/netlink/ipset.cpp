@@ -61,9 +61,9 @@ void put_entry(MessageWriter& message, SetId set, const SetEntry& entry) {
     if (type == SetType::HashIpPortIp && entry.second_ip) {
         put_address(message, IPSET_ATTR_IP2, *entry.second_ip);
     }
-    if (type == SetType::HashIpPortNet && entry.net) {
-        put_address(message, IPSET_ATTR_IP2, entry.net->address());
-        message.u8(IPSET_ATTR_CIDR2, static_cast<std::uint8_t>(entry.net->length()));
+    if (type == SetType::HashIpPortNet && entry.second_ip) {
+        put_address(message, IPSET_ATTR_IP2, *entry.second_ip);
+        message.u8(IPSET_ATTR_CIDR2, entry.prefix_length);
     }
     message.close(nested);
 }
@@ -125,12 +125,10 @@ bool read_entry(const Attributes& data, SetType type, SetEntry& entry) {
         if (!second) {
             return false;
         }
-        if (type == SetType::HashIpPortIp) {
-            entry.second_ip = *second;
-        } else {
-            const unsigned length =
-                data.u8(IPSET_ATTR_CIDR2).value_or(static_cast<std::uint8_t>(second->bits()));
-            entry.net = net::Prefix(*second, std::min(length, second->bits()));
+        entry.second_ip = *second;
+        if (type == SetType::HashIpPortNet) {
+            const auto whole = static_cast<std::uint8_t>(second->bits());
+            entry.prefix_length = std::min(data.u8(IPSET_ATTR_CIDR2).value_or(whole), whole);
         }
     }
     return true;

@@ -60,7 +60,7 @@ void put_service(
     message.text(IPVS_SVC_ATTR_SCHED_NAME, scheduling.scheduler);
     ip_vs_flags flags{};
     flags.flags = (scheduling.persistence > 0 ? std::uint32_t{IP_VS_SVC_F_PERSISTENT} : 0U) |
-                  (scheduling.source_port_hash ? kMhPort : 0U);
+                  (scheduling.flags.source_port_hash ? kMhPort : 0U);
     flags.mask = ~0U;
     message.attribute(IPVS_SVC_ATTR_FLAGS, std::as_bytes(std::span(&flags, 1)));
     message.u32(IPVS_SVC_ATTR_TIMEOUT, scheduling.persistence);
@@ -235,7 +235,7 @@ std::optional<Service> decode_service(ByteView payload) {
     if ((flags->flags & IP_VS_SVC_F_PERSISTENT) != 0) {
         result.scheduling.persistence = service.u32(IPVS_SVC_ATTR_TIMEOUT).value_or(0);
     }
-    result.scheduling.source_port_hash = (flags->flags & kMhPort) != 0;
+    result.scheduling.flags.source_port_hash = (flags->flags & kMhPort) != 0;
     return result;
 }
 

@@ -159,7 +159,8 @@ TEST(IpsetTest, EveryTypesMemberReadsBackAsItWasWritten) {
     SetEntry triple = pair;
     triple.second_ip = ip("192.0.2.2");
     SetEntry net = pair;
-    net.net = net::Prefix::parse("10.0.0.0/8").value();
+    net.second_ip = ip("10.0.0.0");
+    net.prefix_length = 8;
     SetEntry six;
     six.ip = ip("fd00::1");
     six.port = 443;

@@ -127,7 +127,7 @@ public:
         scheduling_.scheduler = context.config.scheduler;
         scheduling_.persistence = service.client_ip_affinity_seconds.value_or(0);
         // kube-proxy's choice: with `mh` the source port takes part in the hash.
-        scheduling_.source_port_hash = scheduling_.scheduler == "mh";
+        scheduling_.flags.source_port_hash = scheduling_.scheduler == "mh";
         external_local_ =
             service.external_traffic_policy == kube::TrafficPolicy::Local &&
             (service.type != kube::ServiceType::ClusterIp || !service.external_ips.empty());
@@ -166,7 +166,9 @@ public:
     }
 
 private:
-    void add_entry(SetId set, SetEntry entry) { tables_.entries.emplace(set, std::move(entry)); }
+    void add_entry(SetId set, SetEntry entry) {
+        tables_.entries.emplace(SetElement{set, entry}, 0U);
+    }
 
     void add_server(const Endpoint& endpoint, Protocol protocol, const RealServers& real_servers) {
         tables_.virtual_servers[VirtualServerKey{protocol, endpoint}] =
@@ -253,7 +255,8 @@ private:
                 continue;
             }
             SetEntry allowed = frontend(address, port);
-            allowed.net = range;
+            allowed.second_ip = range.address();
+            allowed.prefix_length = static_cast<std::uint8_t>(range.length());
             add_entry({SetName::LoadBalancerSourceCidr, family}, allowed);
             const auto& own = context_.node_addresses;
             const bool node_allowed = std::any_of(own.begin(), own.end(), [&](const auto& node) {

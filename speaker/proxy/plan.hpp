@@ -2,8 +2,10 @@
 
 #include "common/kube/model/core.hpp"
 #include "speaker/proxy/config.hpp"
+#include "speaker/proxy/flat_map.hpp"
 #include "speaker/proxy/tables.hpp"
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>
@@ -11,14 +13,22 @@
 #include <vector>
 
 // Services and their endpoints -> kernel tables, one Service at a time. Pure; the meaning of every
-// field is kube-proxy's, with one deliberate difference: a `Local` traffic policy without a local
-// endpoint sends nothing (kube-proxy's IPVS mode spills to other nodes). Both families are planned.
+// field is kube-proxy's in its modes that get it right (its IPVS mode does not: a `Local` policy
+// there spills to other nodes, and leaves pods without the endpoints elsewhere). Both families are
+// planned.
 namespace steelyard::proxy {
 
 // Everything a Service's plan depends on besides the Service and its slices.
 struct Context {
     std::string node_name;
+    std::string zone;  // this node's topology.kubernetes.io/zone
+    // Of the other nodes, as far as anybody asks: zones in weights.
+    std::map<std::string, std::string, std::less<>> node_zones;
     std::vector<net::IpAddress> node_addresses;  // without those on the dummy link
+    // The node's first address of each family: the source of its own packets to virtual addresses,
+    // and where NodePorts answer when they do on the primary addresses only.
+    std::map<net::Family, net::IpAddress> node_ips;
+    std::vector<net::Prefix> service_cidrs;  // where ClusterIPs come from; empty: not known
     // Nodes gossip calls dead: their endpoints leave rotation while others remain.
     std::set<std::string, std::less<>> unreachable_nodes;
     ProxyConfig config;
@@ -26,13 +36,21 @@ struct Context {
 };
 
 struct ServiceTables {
-    std::map<VirtualServerKey, VirtualServer> virtual_servers;
-    std::set<net::IpAddress> addresses;
-    std::set<std::pair<SetId, SetEntry>> entries;
+    FlatMap<VirtualServerKey, VirtualServerRef> virtual_servers;
+    FlatSet<net::IpAddress> addresses;           // to be bound; in which way is for Desired to say
+    FlatMap<SetElement, std::uint32_t> entries;  // -> mark, 0 for none
+    // Endpoints that are listed but on a node nobody can reach: nothing of theirs drains.
+    FlatSet<net::Endpoint> gone_now;
+    // What of the Service or its endpoints makes no sense and is left out, or is put right: one
+    // line each.
+    std::vector<std::string> complaints;
     // Distinct local ready endpoint addresses over all ports: what the health-check node port
     // reports and what makes this node a candidate under externalTrafficPolicy: Local.
     std::size_t local_ready_endpoints = 0;
     std::uint16_t health_check_node_port = 0;  // 0: none
+    // A Local policy that sends nothing from here though there are endpoints elsewhere.
+    bool no_local_internal = false;
+    bool no_local_external = false;
     friend bool operator==(const ServiceTables&, const ServiceTables&) = default;
 };
 
@@ -45,10 +63,19 @@ struct Input {
     Context context;
 };
 
-// Per Service, shared with the previous Tables where nothing changed: comparing pointers finds what
-// to apply. A Service the proxy skips (headless, ExternalName, another proxy's) has no entry.
+// Per Service, shared with the previous tables where nothing changed. A Service the proxy skips
+// (headless, ExternalName, another proxy's) has no entry. What belongs to no Service, the
+// ServiceCIDRs, is under the key with empty names.
 struct Tables {
     std::map<kube::ObjectKey, std::shared_ptr<const ServiceTables>> services;
+    // The node's own addresses: the source of its packets to addresses bound as routes.
+    std::map<net::Family, net::IpAddress> sources;
+};
+
+// From one state of the tables to a later one.
+struct Changes {
+    std::map<kube::ObjectKey, std::shared_ptr<const ServiceTables>> services;  // null: gone
+    std::map<net::Family, net::IpAddress> sources;                             // as they are now
 };
 
 // Whether the proxy has anything to do with this Service.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <string_view>
 
 namespace steelyard::proxy {
@@ -34,6 +35,10 @@ constexpr std::array kSets{
     Description{SetName::NodePortLocalSctp, SetType::HashIpPort, "NODE-PORT-LOCAL-SCTP-HASH"},
     Description{SetName::HealthCheckNodePort, SetType::BitmapPort, "HEALTH-CHECK-NODE-PORT"},
     Description{SetName::IpvsIps, SetType::HashIp, "IPVS-IPS"},
+    Description{SetName::InternalMark, SetType::HashIpPort, "INTERNAL-MARK"},
+    Description{SetName::AffinityMark, SetType::HashIpPort, "AFFINITY-MARK"},
+    Description{SetName::NoLocal, SetType::HashIpPort, "NO-LOCAL"},
+    Description{SetName::ServiceCidr, SetType::HashNet, "SERVICE-CIDR"},
 };
 
 constexpr auto kNames = [] {
@@ -54,12 +59,31 @@ const Description& describe(SetName name) {
 
 }  // namespace
 
+VirtualServerKey by_mark(std::uint32_t mark, net::Family family) {
+    VirtualServerKey key;
+    key.mark = mark;
+    if (family == net::Family::V6) {
+        key.endpoint.address = net::IpAddress::v6({});
+    }
+    return key;
+}
+
 std::string to_string(const VirtualServerKey& key) {
+    if (key.mark != 0) {
+        std::array<char, 16> mark{};
+        std::snprintf(mark.data(), mark.size(), "0x%x", key.mark);
+        return std::string("FWM ") + mark.data() + " " +
+               std::string(net::to_string(key.endpoint.address.family()));
+    }
     return std::string(net::to_string(key.protocol)) + " " + net::to_string(key.endpoint);
 }
 
 SetType set_type(SetName name) {
     return describe(name).type;
+}
+
+bool has_marks(SetName name) {
+    return name == SetName::InternalMark || name == SetName::AffinityMark;
 }
 
 std::string_view to_string(SetType type) {
@@ -74,6 +98,8 @@ std::string_view to_string(SetType type) {
             return "hash:ip,port,net";
         case SetType::BitmapPort:
             return "bitmap:port";
+        case SetType::HashNet:
+            return "hash:net";
     }
     SY_CHECK(false, "unreachable");
 }
@@ -99,7 +125,7 @@ std::set<net::IpAddress> servable_addresses(const KernelTables& tables) {
             server.real_servers.end(),
             [](const auto& real_server) { return real_server.second > 0; }
         );
-        if (serves) {
+        if (serves && key.mark == 0) {
             servable.insert(key.endpoint.address);
         }
     }

@@ -288,7 +288,7 @@ awaitable<Result<>> Kernel::read_sets(KernelTables& tables) {
             }
             for (const Reply& reply : *replies) {
                 for (proxy::SetEntry& entry : ipset::decode_members(reply.payload, set)) {
-                    tables.sets[set].insert(std::move(entry));
+                    tables.sets[set][entry] = 0;
                 }
             }
         }

@@ -46,16 +46,16 @@ Touched Desired::update(std::shared_ptr<const Tables> tables) {
 
 void Desired::add(const kube::ObjectKey& service, const ServiceTables& tables, Touched& touched) {
     for (const auto& [key, server] : tables.virtual_servers) {
-        servers_[key][service] = &server;
+        servers_[key][service] = &*server;
         touched.virtual_servers.insert(key);
     }
     for (const net::IpAddress& address : tables.addresses) {
         ++addresses_[address];
         touched.addresses.insert(address);
     }
-    for (const auto& entry : tables.entries) {
-        ++entries_[entry];
-        touched.entries.insert(entry);
+    for (const auto& [element, mark] : tables.entries) {
+        ++entries_[element][mark];
+        touched.entries.insert(element);
     }
 }
 
@@ -74,9 +74,13 @@ void Desired::remove(
         release(addresses_, address);
         touched.addresses.insert(address);
     }
-    for (const auto& entry : tables.entries) {
-        release(entries_, entry);
-        touched.entries.insert(entry);
+    for (const auto& [element, mark] : tables.entries) {
+        const auto found = entries_.find(element);
+        release(found->second, mark);
+        if (found->second.empty()) {
+            entries_.erase(found);
+        }
+        touched.entries.insert(element);
     }
 }
 
@@ -96,11 +100,11 @@ void Desired::settle(const Touched& touched) {
             merged_.addresses.erase(address);
         }
     }
-    for (const auto& [set, entry] : touched.entries) {
-        if (entries_.contains({set, entry})) {
-            merged_.sets[set].insert(entry);
-        } else if (const auto found = merged_.sets.find(set); found != merged_.sets.end()) {
-            found->second.erase(entry);
+    for (const SetElement& element : touched.entries) {
+        if (const auto wanted = entries_.find(element); wanted != entries_.end()) {
+            merged_.sets[element.set][element.entry] = wanted->second.begin()->first;
+        } else if (const auto found = merged_.sets.find(element.set); found != merged_.sets.end()) {
+            found->second.erase(element.entry);
             if (found->second.empty()) {
                 merged_.sets.erase(found);
             }

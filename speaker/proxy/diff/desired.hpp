@@ -14,7 +14,7 @@ namespace steelyard::proxy {
 struct Touched {
     std::set<VirtualServerKey> virtual_servers;
     std::set<net::IpAddress> addresses;
-    std::set<std::pair<SetId, SetEntry>> entries;
+    std::set<SetElement> entries;
     [[nodiscard]] bool empty() const;
 };
 
@@ -38,7 +38,7 @@ private:
     // The pointers view Services of applied_.
     std::map<VirtualServerKey, ServerClaims> servers_;
     std::map<net::IpAddress, std::size_t> addresses_;
-    std::map<std::pair<SetId, SetEntry>, std::size_t> entries_;
+    std::map<SetElement, std::map<std::uint32_t, std::size_t>> entries_;  // by mark
     KernelTables merged_;
 };
 

@@ -74,10 +74,10 @@ public:
     }
 
     void entry(const SetId& set, const SetEntry& entry) {
-        const bool wanted = contains(desired_, set, entry);
-        const bool found = contains(observed_, set, entry);
-        if (wanted && !found) {
-            phases_.entries_in.push_back(AddSetEntry{set, entry});
+        const auto wanted = mark_of(desired_, set, entry);
+        const auto found = mark_of(observed_, set, entry);
+        if (wanted && wanted != found) {
+            phases_.entries_in.push_back(AddSetEntry{set, entry, *wanted});
         } else if (found && !wanted) {
             phases_.entries_out.push_back(RemoveSetEntry{set, entry});
         }
@@ -86,9 +86,15 @@ public:
     std::vector<Op> take() { return phases_.join(); }
 
 private:
-    static bool contains(const KernelTables& tables, const SetId& set, const SetEntry& entry) {
-        const auto found = tables.sets.find(set);
-        return found != tables.sets.end() && found->second.contains(entry);
+    static std::optional<std::uint32_t> mark_of(
+        const KernelTables& tables, const SetId& set, const SetEntry& entry
+    ) {
+        const auto members = tables.sets.find(set);
+        if (members == tables.sets.end()) {
+            return std::nullopt;
+        }
+        const auto found = members->second.find(entry);
+        return found == members->second.end() ? std::nullopt : std::optional(found->second);
     }
 
     void real_servers(
@@ -138,8 +144,8 @@ std::vector<Op> diff(
         }
         everything.addresses.insert(tables->addresses.begin(), tables->addresses.end());
         for (const auto& [set, entries] : tables->sets) {
-            for (const SetEntry& entry : entries) {
-                everything.entries.emplace(set, entry);
+            for (const auto& [entry, mark] : entries) {
+                everything.entries.insert({set, entry});
             }
         }
     }

@@ -20,6 +20,7 @@ namespace steelyard::proxy {
 struct AddSetEntry {
     SetId set;
     SetEntry entry;
+    std::uint32_t mark = 0;
     friend bool operator==(const AddSetEntry&, const AddSetEntry&) = default;
 };
 struct RemoveSetEntry {

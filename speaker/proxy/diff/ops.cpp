@@ -23,8 +23,8 @@ std::string format(const SetId& set, const SetEntry& entry) {
     if (entry.second_ip) {
         text += "," + net::to_string(*entry.second_ip);
     }
-    if (entry.net) {
-        text += "," + net::to_string(*entry.net);
+    if (entry.prefix_length > 0) {
+        text += "/" + std::to_string(entry.prefix_length);
     }
     return text;
 }
@@ -66,7 +66,7 @@ std::string to_string(const Op& op) {
 void apply(const Op& op, KernelTables& tables) {
     std::visit(
         Overloaded{
-            [&](const AddSetEntry& o) { tables.sets[o.set].insert(o.entry); },
+            [&](const AddSetEntry& o) { tables.sets[o.set][o.entry] = o.mark; },
             [&](const RemoveSetEntry& o) {
                 const auto found = tables.sets.find(o.set);
                 if (found == tables.sets.end()) {

@@ -139,7 +139,7 @@ private:
             return;
         }
         std::vector<std::string> pods;
-        for (const net::Prefix& prefix : config_.pod_cidrs) {
+        for (const net::Prefix& prefix : config_.detect.cidrs) {
             if (prefix.address().family() == family_) {
                 pods.push_back(net::to_string(prefix));
             }

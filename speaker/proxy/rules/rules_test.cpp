@@ -30,7 +30,7 @@ void expect_golden(const std::string& name, const std::string& text) {
 
 ProxyConfig with_pod_cidrs() {
     ProxyConfig config;
-    config.pod_cidrs = {
+    config.detect.cidrs = {
         net::Prefix::parse("10.244.0.0/16").value(), net::Prefix::parse("fd00:10::/48").value()};
     return config;
 }
