@@ -34,7 +34,7 @@ Result<std::string> read_all(std::istream& stream) {
     char block[65536];
     while (stream.read(block, sizeof block) || stream.gcount() > 0) {
         text.append(block, static_cast<std::size_t>(stream.gcount()));
-        if (text.size() > kMaxText) {
+        if (text.size() > yaml::kMaxText) {
             return make_error(Errc::Invalid, "more than 16 MiB");
         }
     }
@@ -117,11 +117,11 @@ private:
             cannot_read(name + ": " + text.error().context);
             return;
         }
-        Documents documents = read_documents(*text);
-        for (const BadDocument& bad : documents.bad) {
+        yaml::Documents documents = yaml::read_documents(*text);
+        for (const yaml::BadDocument& bad : documents.bad) {
             cannot_read(name + ":" + std::to_string(bad.line) + ": not YAML: " + bad.what);
         }
-        for (const Document& document : documents.read) {
+        for (const yaml::Document& document : documents.read) {
             manifests_.add(name, document);
         }
     }

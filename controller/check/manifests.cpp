@@ -101,7 +101,7 @@ void Manifests::remark(
     remarks_.push_back({level, place.file, line == 0 ? place.first_line : line, std::move(text)});
 }
 
-void Manifests::add(const std::string& file, const Document& document) {
+void Manifests::add(const std::string& file, const yaml::Document& document) {
     documents_.push_back(document.lines);
     add_object(document.value, Place{file, &documents_.back(), document.line, {}, {}});
 }

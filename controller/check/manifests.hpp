@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/config/validate.hpp"
-#include "controller/check/yaml.hpp"
+#include "common/yaml/documents.hpp"
 
 #include <cstddef>
 #include <list>
@@ -31,7 +31,7 @@ public:
     explicit Manifests(std::string ns) : ns_(std::move(ns)) {}
 
     // `name` is what remarks call the file.
-    void add(const std::string& file, const Document& document);
+    void add(const std::string& file, const yaml::Document& document);
 
     // Everything about the objects added, by file and line. `complete`: whether all of what was
     // meant to be checked is here; if not, a reference to nothing is no news.
@@ -44,7 +44,7 @@ private:
     // Where an object was written: `above` leads to it in a document that is a List.
     struct Place {
         std::string file;
-        const Lines* lines = nullptr;
+        const yaml::Lines* lines = nullptr;
         std::size_t first_line = 0;
         std::string above;
         std::vector<std::string> misfits;  // fields that were told already and taken out
@@ -66,7 +66,7 @@ private:
     [[nodiscard]] config::Objects without_unknown_secrets(std::vector<Remark>& into) const;
 
     std::string ns_;
-    std::list<Lines> documents_;  // stay put: Places point to them
+    std::list<yaml::Lines> documents_;  // stay put: Places point to them
     config::Objects objects_of_ = {};
     std::vector<kube::Secret> secrets_;
     std::map<Name, Place> places_;

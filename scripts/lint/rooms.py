@@ -7,7 +7,7 @@ tests see e2e.
 
 TIERS = [
     ["common/base"],
-    ["common/net", "common/wire"],
+    ["common/net", "common/wire", "common/yaml"],
     ["common/metrics", "common/kube/model"],
     ["common/kube/watch", "common/kube/lease", "common/config"],
     ["speaker/gossip/wire", "speaker/bgp/wire"],
@@ -40,9 +40,9 @@ CONFINED = {
     "netlink/": ("speaker/io", "e2e"),
     "linux/": ("speaker/io", "speaker/netlink", "common/rt", "speaker/proxy", "e2e"),
     "spdlog/": ("common/log", "e2e"),
-    "nlohmann/": ("common/kube", "common/config", "common/log", "common/testing", "controller/admission",
-                  "controller/app", "controller/write", "controller/webhook", "controller/check", "controller/sim",
-                  "speaker/app", "speaker/sim", "bench", "e2e"),
+    "nlohmann/": ("common/kube", "common/yaml", "common/config", "common/log", "common/testing",
+                  "controller/admission", "controller/app", "controller/write", "controller/webhook", "controller/check", "controller/sim",
+                  "speaker/app", "speaker/options", "speaker/sim", "bench", "e2e"),
 }
 
 _TIER = {room: tier for tier, rooms in enumerate(TIERS) for room in rooms}

@@ -1,5 +1,5 @@
+#include "common/yaml/documents.hpp"
 #include "controller/check/manifests.hpp"
-#include "controller/check/yaml.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -13,15 +13,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    const Documents documents = read_documents(text);
-    for (const BadDocument& bad : documents.bad) {
+    const steelyard::yaml::Documents documents = steelyard::yaml::read_documents(text);
+    for (const steelyard::yaml::BadDocument& bad : documents.bad) {
         if (bad.what.find('\n') != std::string::npos || bad.line == 0) {
             std::abort();
         }
     }
     Manifests once("metallb-system");
     Manifests again("metallb-system");
-    for (const Document& document : documents.read) {
+    for (const steelyard::yaml::Document& document : documents.read) {
         once.add("f", document);
         again.add("f", document);
     }

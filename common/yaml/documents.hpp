@@ -8,10 +8,11 @@
 #include <string_view>
 #include <vector>
 
-// Manifests as people keep them: a text of several YAML documents (JSON is YAML too) into values,
-// as kubectl reads them: YAML 1.1 scalars (`yes` is true), aliases, merge keys. Bounded: 16 MiB,
-// a hundred levels and a million values a document, however small a text says so by aliases.
-namespace steelyard::check {
+// Manifests and configuration files as people keep them: a text of several YAML documents (JSON is
+// YAML too) into values, as kubectl reads them: YAML 1.1 scalars (`yes` is true), aliases, merge
+// keys. Bounded: 16 MiB, a hundred levels and a million values a document, however small a text
+// says so by aliases.
+namespace steelyard::yaml {
 
 // Where the parts of a document were written: "spec.addresses[0]" -> line of the text, from 1.
 class Lines {
@@ -47,4 +48,4 @@ inline constexpr std::size_t kMaxText = std::size_t{16} << 20U;
 
 [[nodiscard]] Documents read_documents(std::string_view text);
 
-}  // namespace steelyard::check
+}  // namespace steelyard::yaml

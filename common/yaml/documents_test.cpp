@@ -1,8 +1,8 @@
-#include "controller/check/yaml.hpp"
+#include "common/yaml/documents.hpp"
 
 #include <gmock/gmock.h>
 
-namespace steelyard::check {
+namespace steelyard::yaml {
 namespace {
 
 using nlohmann::json;
@@ -16,7 +16,7 @@ json one(std::string_view text) {
     return documents.read.size() == 1 ? documents.read[0].value : json("not one document");
 }
 
-TEST(YamlTest, WordsMeanWhatTheyMeanToKubectl) {
+TEST(DocumentsTest, WordsMeanWhatTheyMeanToKubectl) {
     struct Row {
         const char* text;
         json value;
@@ -56,7 +56,7 @@ TEST(YamlTest, WordsMeanWhatTheyMeanToKubectl) {
     }
 }
 
-TEST(YamlTest, DocumentsAreToldApartAndEmptyOnesLeftOut) {
+TEST(DocumentsTest, DocumentsAreToldApartAndEmptyOnesLeftOut) {
     const Documents documents = read_documents(
         "# a comment\n---\na: 1\n---\n---\n# nothing\n--- {b: 2}\n...\n%YAML 1.1\n---\nc: |\n  x\n "
         " ---\n"
@@ -68,7 +68,7 @@ TEST(YamlTest, DocumentsAreToldApartAndEmptyOnesLeftOut) {
     EXPECT_EQ(documents.read[2].value, json({{"c", "x\n---\n"}}));
 }
 
-TEST(YamlTest, EachPartKnowsItsLine) {
+TEST(DocumentsTest, EachPartKnowsItsLine) {
     const Documents documents =
         read_documents("\n---\n\nspec:\n  list:\n  - a\n  - b: 1\n    c: 2\n");
     ASSERT_THAT(documents.read, SizeIs(1));
@@ -81,7 +81,7 @@ TEST(YamlTest, EachPartKnowsItsLine) {
     EXPECT_EQ(lines.of("other"), 0U);
 }
 
-TEST(YamlTest, AMistakeInOneDocumentHidesNoOther) {
+TEST(DocumentsTest, AMistakeInOneDocumentHidesNoOther) {
     const Documents documents = read_documents("a: [1\n---\nb: 2\n---\nc: 1\nc: 2\n");
     ASSERT_THAT(documents.read, SizeIs(1));
     EXPECT_EQ(documents.read[0].value, json({{"b", 2}}));
@@ -89,7 +89,7 @@ TEST(YamlTest, AMistakeInOneDocumentHidesNoOther) {
     EXPECT_EQ(documents.bad[1], (BadDocument{6, "\"c\" is given twice"}));
 }
 
-TEST(YamlTest, AliasesAndMergeKeysAreFilledIn) {
+TEST(DocumentsTest, AliasesAndMergeKeysAreFilledIn) {
     EXPECT_EQ(
         one("a: &x {b: 1, c: 2}\nd: *x\ne:\n  <<: *x\n  c: 3\n")["e"], json({{"b", 1}, {"c", 3}})
     );
@@ -97,7 +97,7 @@ TEST(YamlTest, AliasesAndMergeKeysAreFilledIn) {
     EXPECT_THAT(read_documents("a: {<<: 1}").bad, SizeIs(1));
 }
 
-TEST(YamlTest, AFewLinesDoNotBecomeAHugeDocument) {
+TEST(DocumentsTest, AFewLinesDoNotBecomeAHugeDocument) {
     std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
     for (int i = 1; i < 12; ++i) {
         const std::string last = "*a" + std::to_string(i - 1);
@@ -112,7 +112,7 @@ TEST(YamlTest, AFewLinesDoNotBecomeAHugeDocument) {
     EXPECT_THAT(documents.bad[0].what, HasSubstr("more than 1000000 values"));
 }
 
-TEST(YamlTest, DepthIsBoundedThroughAliasesToo) {
+TEST(DocumentsTest, DepthIsBoundedThroughAliasesToo) {
     EXPECT_THAT(read_documents(std::string(3000, '[')).bad, SizeIs(1));
     EXPECT_THAT(read_documents(std::string(3000, '{')).bad, SizeIs(1));
     std::string text = "a0: &a0 [[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]\n";
@@ -124,7 +124,7 @@ TEST(YamlTest, DepthIsBoundedThroughAliasesToo) {
     EXPECT_THAT(read_documents(text).bad[0].what, HasSubstr("nested deeper"));
 }
 
-TEST(YamlTest, WhatIsNoManifestIsRefusedInOneLine) {
+TEST(DocumentsTest, WhatIsNoManifestIsRefusedInOneLine) {
     for (const char* text :
          {"a: *nowhere",
           "a: &x [*x]",
@@ -148,7 +148,7 @@ TEST(YamlTest, WhatIsNoManifestIsRefusedInOneLine) {
     EXPECT_THAT(read_documents(std::string(kMaxText + 1, ' ')).bad, SizeIs(1));
 }
 
-TEST(YamlTest, JsonIsYaml) {
+TEST(DocumentsTest, JsonIsYaml) {
     EXPECT_EQ(
         one("{\n    \"a\": [1, \"x\", null, true],\n    \"b\": {}\n}\n"),
         json::parse(R"({"a": [1, "x", null, true], "b": {}})")
@@ -156,4 +156,4 @@ TEST(YamlTest, JsonIsYaml) {
 }
 
 }  // namespace
-}  // namespace steelyard::check
+}  // namespace steelyard::yaml

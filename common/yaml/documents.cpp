@@ -1,6 +1,6 @@
-#include "controller/check/yaml.hpp"
+#include "common/yaml/documents.hpp"
 
-#include "controller/check/scalar.hpp"
+#include "common/yaml/scalar.hpp"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
@@ -12,7 +12,7 @@
 #include <sstream>
 #include <utility>
 
-namespace steelyard::check {
+namespace steelyard::yaml {
 namespace {
 
 using nlohmann::json;
@@ -341,4 +341,4 @@ Documents read_documents(std::string_view text) {
     return documents;
 }
 
-}  // namespace steelyard::check
+}  // namespace steelyard::yaml

@@ -1,4 +1,4 @@
-#include "controller/check/scalar.hpp"
+#include "common/yaml/scalar.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <string_view>
 
-namespace steelyard::check {
+namespace steelyard::yaml {
 namespace {
 
 using nlohmann::json;
@@ -113,4 +113,4 @@ std::optional<nlohmann::json> resolve_scalar(const std::string& tag, const std::
     return std::nullopt;
 }
 
-}  // namespace steelyard::check
+}  // namespace steelyard::yaml
