@@ -156,6 +156,19 @@ void Api::bootstrap(WallTime now) {
                {"ports", Json::array({endpoint_port})}}}
          )}};
     put("endpoints.", std::move(endpoints), now);
+    const Json ready{
+        {"type", "Ready"},
+        {"status", "True"},
+        {"reason", "NetworkReady"},
+        {"message", "Kubernetes Service CIDR is ready"},
+        {"lastTransitionTime", format_time(now)}};
+    Json cidr{
+        {"apiVersion", "networking.k8s.io/v1"},
+        {"kind", "ServiceCIDR"},
+        {"metadata", {{"name", "kubernetes"}}},
+        {"spec", {{"cidrs", Json::array({"10.96.0.0/16", "fd00:10:96::/112"})}}},
+        {"status", {{"conditions", Json::array({ready})}}}};
+    put("servicecidrs.networking.k8s.io", std::move(cidr), now);
 }
 
 std::optional<User> Api::authenticate(const std::string& token, WallTime now) const {

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kFirstNodePort = 30000;
 constexpr std::int64_t kLastNodePort = 32767;
+// The ServiceCIDR `kubernetes` names it, and the IPv6 one of free_v6().
 constexpr std::uint32_t kServiceSubnet = 10U << 24U | 96U << 16U;
 
 FieldError wrong(const std::string& path, const Json& value, const std::string& why) {
@@ -169,6 +170,17 @@ private:
             spec_.erase(field);
         }
         port_fields();
+        release_node_ports();
+    }
+
+    void release_node_ports() {
+        Json* own = find(spec_, "ports");
+        if (!errors_.empty() || own == nullptr || !own->is_array()) {
+            return;
+        }
+        for (std::size_t i = 0; i < own->size(); ++i) {
+            node_port((*own)[i], "spec.ports[" + std::to_string(i) + "].nodePort", false);
+        }
     }
 
     // A client that sends what it first wrote must not lose what the server gave since.
@@ -421,7 +433,7 @@ private:
                 errors_.push_back(
                     {path,
                      "FieldValueForbidden",
-                     "Forbidden: may not be used when `type` is 'ClusterIP'"}
+                     "Forbidden: may not be used when `type` is '" + type_ + "'"}
                 );
             }
             port.erase("nodePort");

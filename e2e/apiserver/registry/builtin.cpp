@@ -85,6 +85,7 @@ constexpr Row kRows[] = {
      "",
      true,
      false},
+    {"networking.k8s.io", "v1", "ServiceCIDR", "servicecidrs", "servicecidr", "", "", false, true},
     {"policy",
      "v1",
      "PodDisruptionBudget",

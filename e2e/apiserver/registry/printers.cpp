@@ -415,6 +415,14 @@ Json network_policy_cells(const Json& object, WallTime now) {
     );
 }
 
+Json service_cidr_cells(const Json& object, WallTime now) {
+    std::string cidrs;
+    for (const Json& cidr : array_at(object, "spec.cidrs")) {
+        cidrs += (cidrs.empty() ? "" : ",") + (cidr.is_string() ? cidr.get<std::string>() : "");
+    }
+    return Json::array({name_of(object), cidrs, age(object, now)});
+}
+
 Json priority_class_cells(const Json& object, WallTime now) {
     return Json::array(
         {name_of(object),
@@ -478,6 +486,7 @@ const std::map<std::string, Printer>& printers() {
           disruption_cells}},
         {"networkpolicies.networking.k8s.io",
          {columns("Name|Pod-Selector|Age"), network_policy_cells}},
+        {"servicecidrs.networking.k8s.io", {columns("Name|CIDRs|Age"), service_cidr_cells}},
         {"priorityclasses.scheduling.k8s.io",
          {columns("Name|#Value|Global-Default|Age"), priority_class_cells}},
     };
