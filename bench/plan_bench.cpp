@@ -83,7 +83,7 @@ void add_service(
     slice->service = service->meta.key.name;
     for (std::uint32_t e = 0; e < kEndpoints; ++e) {
         kube::SliceEndpoint endpoint;
-        endpoint.addresses = {net::IpAddress::v4(0xac100000U + i * kEndpoints + e)};
+        endpoint.address = net::IpAddress::v4(0xac100000U + i * kEndpoints + e);
         endpoint.node_name = node_name((i * 7 + e * 31) % nodes);
         slice->endpoints.push_back(std::move(endpoint));
     }

@@ -212,7 +212,7 @@ BgpPlanner::State::BothFamilies BgpPlanner::State::serving(const Entry& entry) c
         Serving& serving = both[index_of(slice->family)];
         for (const kube::SliceEndpoint& endpoint : slice->endpoints) {
             // One that terminates but still serves counts: it is all there is during a roll-out.
-            if (!(endpoint.ready || endpoint.serving) || endpoint.addresses.empty()) {
+            if (!(endpoint.ready || endpoint.serving) || !endpoint.address) {
                 continue;
             }
             serving.anywhere = true;

@@ -142,7 +142,7 @@ std::vector<Withheld> withheld() {
          Why::NoEndpoints,
          [](auto& snapshot, auto&) {
              for (auto& endpoint : slice(snapshot).endpoints) {
-                 endpoint.addresses.clear();
+                 endpoint.address.reset();
              }
          }},
         {"LocalElsewhere",

@@ -19,7 +19,7 @@ ServingEndpoints::ServingEndpoints(
         std::vector<elect::NodeIndex>* nodes = nullptr;
         for (const kube::SliceEndpoint& endpoint : slice->endpoints) {
             // One that terminates but still serves counts: it is all there is during a roll-out.
-            if (!(endpoint.ready || endpoint.serving) || endpoint.addresses.empty()) {
+            if (!(endpoint.ready || endpoint.serving) || !endpoint.address) {
                 continue;
             }
             if (nodes == nullptr) {

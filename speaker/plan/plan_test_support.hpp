@@ -85,7 +85,7 @@ protected:
         slice->family = family;
         for (const std::string& node : nodes) {
             kube::SliceEndpoint endpoint;
-            endpoint.addresses = {ip(family == net::Family::V4 ? "10.1.0.1" : "fd00::1")};
+            endpoint.address = ip(family == net::Family::V4 ? "10.1.0.1" : "fd00::1");
             endpoint.node_name = node;
             slice->endpoints.push_back(endpoint);
         }

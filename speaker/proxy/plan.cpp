@@ -13,7 +13,6 @@ using net::IpAddress;
 using net::Protocol;
 
 constexpr std::string_view kProxyNameLabel = "service.kubernetes.io/service-proxy-name";
-constexpr std::string_view kHeadlessLabel = "service.kubernetes.io/headless";
 
 // One address and port behind a Service port, with the conditions that decide its use.
 struct Backend {
@@ -29,7 +28,7 @@ Backends collect(
 ) {
     Backends backends;
     for (const SliceRef& slice : slices) {
-        if (slice->family != family || slice->meta.labels.contains(kHeadlessLabel)) {
+        if (slice->family != family || slice->headless) {
             continue;
         }
         for (const kube::SlicePort& slice_port : slice->ports) {
@@ -38,12 +37,12 @@ Backends collect(
                 continue;
             }
             for (const kube::SliceEndpoint& endpoint : slice->endpoints) {
-                if (endpoint.addresses.empty() || endpoint.addresses.front().family() != family) {
+                if (!endpoint.address || endpoint.address->family() != family) {
                     continue;
                 }
                 const Backend backend{
                     endpoint.ready, endpoint.serving, endpoint.terminating, endpoint.node_name};
-                const Endpoint key{endpoint.addresses.front(), slice_port.port};
+                const Endpoint key{*endpoint.address, slice_port.port};
                 const auto [found, added] = backends.emplace(key, backend);
                 // A pod address can be reused while the old pod's entry is still terminating.
                 if (!added && found->second.terminating && !backend.terminating) {

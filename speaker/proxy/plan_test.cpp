@@ -45,7 +45,7 @@ protected:
 
     static kube::SliceEndpoint endpoint(std::string_view address, std::string node) {
         kube::SliceEndpoint made;
-        made.addresses = {ip(address)};
+        made.address = ip(address);
         made.node_name = std::move(node);
         return made;
     }

@@ -14,6 +14,7 @@ using WatchedKinds = testing::Types<
     Service,
     EndpointSlice,
     Node,
+    ServiceCidr,
     Pod,
     Namespace,
     Secret,

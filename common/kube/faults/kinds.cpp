@@ -130,6 +130,10 @@ json endpoint_slice(Draw& draw) {
         endpoint["addresses"].push_back(draw.address());
         endpoint["nodeName"] = draw.name("node");
         endpoint["conditions"]["ready"] = draw.chance(2);
+        endpoint["zone"] = draw.name("zone");
+        json hint;
+        hint["name"] = draw.name("zone");
+        endpoint["hints"]["forZones"].push_back(draw.unknown(hint));
         object["endpoints"].push_back(draw.unknown(endpoint));
     }
     json port;
@@ -145,6 +149,15 @@ json node(Draw& draw) {
     address["type"] = draw.enumerated({"InternalIP", "Hostname"});
     address["address"] = address["type"] == "InternalIP" ? draw.address() : draw.name("host");
     object["status"]["addresses"].push_back(draw.unknown(address));
+    object["status"]["conditions"] = conditions(draw);
+    return object;
+}
+
+json service_cidr(Draw& draw) {
+    json object;
+    json spec;
+    spec["cidrs"].push_back("10." + std::to_string(draw.number(0, 250)) + ".0.0/16");
+    object["spec"] = draw.unknown(spec);
     object["status"]["conditions"] = conditions(draw);
     return object;
 }
@@ -303,6 +316,7 @@ const std::map<std::string_view, Maker>& makers() {
         {"services", service},
         {"endpointslices", endpoint_slice},
         {"nodes", node},
+        {"servicecidrs", service_cidr},
         {"pods", pod},
         {"ipaddresspools", pool},
         {"l2advertisements", l2_advertisement},

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/base/time.hpp"
+#include "common/kube/model/endpoint_details.hpp"
 #include "common/kube/model/meta.hpp"
 #include "common/net/ip.hpp"
 #include "common/net/prefix.hpp"
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // The core and discovery kinds Steelyard watches, as plain values. Enumerations that Kubernetes may
@@ -78,12 +80,14 @@ struct Service {
 };
 
 struct SliceEndpoint {
-    std::vector<net::IpAddress> addresses;  // only the first is used, as kube-proxy does
+    // The first of `addresses`; the others mean nothing to a proxy. Absent: it has none.
+    std::optional<net::IpAddress> address;
     // Missing conditions mean ready, serving and not terminating (discovery/v1).
     bool ready = true;
     bool serving = true;
     bool terminating = false;
     std::string node_name;
+    EndpointDetails details;
     friend bool operator==(const SliceEndpoint&, const SliceEndpoint&) = default;
 };
 
@@ -96,22 +100,43 @@ struct SlicePort {
 
 // discovery.k8s.io/v1 EndpointSlice. `service` is the label kubernetes.io/service-name in the
 // slice's namespace.
+//
+// There are as many as Services and more, so of the metadata only name, version and times are kept.
 struct EndpointSlice {
     ObjectMeta meta;
     std::string service;
     net::Family family = net::Family::V4;  // addressType; FQDN slices are not decoded
+    bool headless = false;                 // label service.kubernetes.io/headless: not for proxies
     std::vector<SliceEndpoint> endpoints;
     std::vector<SlicePort> ports;
+    // Annotation endpoints.kubernetes.io/last-change-trigger-time: when what the slice tells of
+    // happened.
+    std::optional<WallTime> last_change_trigger{};
+    // Entries that make no sense and are left out, one line each with their path.
+    std::vector<std::string> complaints{};
     friend bool operator==(const EndpointSlice&, const EndpointSlice&) = default;
+};
+
+struct Taint {
+    std::string key;
+    std::string effect;
+    friend bool operator==(const Taint&, const Taint&) = default;
 };
 
 struct Node {
     ObjectMeta meta;
     std::vector<net::IpAddress> internal_ips;  // status.addresses of type InternalIP
-    bool network_unavailable = false;          // condition NetworkUnavailable=True
-    bool ready = false;                        // condition Ready=True
+    std::vector<net::IpAddress> external_ips;  // of type ExternalIP
+    std::string hostname;                      // of type Hostname
+    std::vector<net::Prefix> pod_cidrs;        // spec.podCIDRs (or podCIDR)
+    std::vector<Taint> taints;
+    bool network_unavailable = false;  // condition NetworkUnavailable=True
+    bool ready = false;                // condition Ready=True
     friend bool operator==(const Node&, const Node&) = default;
 };
+
+// Its label topology.kubernetes.io/zone, "" without one.
+[[nodiscard]] std::string_view zone_of(const Node& node);
 
 struct Pod {
     ObjectMeta meta;
@@ -119,6 +144,14 @@ struct Pod {
     std::vector<net::IpAddress> pod_ips;
     bool ready = false;
     friend bool operator==(const Pod&, const Pod&) = default;
+};
+
+// networking.k8s.io/v1 ServiceCIDR: ranges that ClusterIPs are taken from.
+struct ServiceCidr {
+    ObjectMeta meta;
+    std::vector<net::Prefix> cidrs;
+    bool ready = false;  // condition Ready=True
+    friend bool operator==(const ServiceCidr&, const ServiceCidr&) = default;
 };
 
 struct Namespace {

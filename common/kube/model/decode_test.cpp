@@ -1,3 +1,4 @@
+#include "common/kube/model/encode.hpp"
 #include "common/kube/model/resource.hpp"
 
 #include <gmock/gmock.h>
@@ -155,6 +156,106 @@ TEST(DecodeEndpointSliceTest, ASliceOfNamesHoldsNothingToSendTo) {
     ));
     ASSERT_TRUE(decoded);
     EXPECT_THAT(decoded->endpoints, IsEmpty());
+}
+
+TEST(DecodeEndpointSliceTest, KeepsWhatAProxyReadsAndNoMore) {
+    const auto decoded = decode_endpoint_slice(json(R"({
+        "metadata":{"name":"s","namespace":"ns","uid":"u","resourceVersion":"9",
+            "labels":{"kubernetes.io/service-name":"web","service.kubernetes.io/headless":""},
+            "annotations":{"x":"y","endpoints.kubernetes.io/last-change-trigger-time":
+                "2026-01-02T03:04:05Z"}},
+        "addressType":"IPv4",
+        "endpoints":[{"addresses":["10.0.0.1","10.0.0.2"],"zone":"z1",
+            "targetRef":{"kind":"Pod","name":"web-0"},
+            "hints":{"forZones":[{"name":"z1"},{"name":"z2"}],"forNodes":[{"name":"n1"}]}}]})"));
+    ASSERT_TRUE(decoded) << to_string(decoded.error());
+    EXPECT_TRUE(decoded->headless);
+    EXPECT_EQ(decoded->last_change_trigger, parse_rfc3339("2026-01-02T03:04:05Z"));
+    EXPECT_EQ(decoded->meta.resource_version, "9");
+    EXPECT_THAT(decoded->meta.labels, IsEmpty());
+    EXPECT_THAT(decoded->meta.annotations, IsEmpty());
+    ASSERT_EQ(decoded->endpoints.size(), 1U);
+    const SliceEndpoint& endpoint = decoded->endpoints[0];
+    EXPECT_EQ(endpoint.address, ip("10.0.0.1"));
+    EXPECT_EQ(endpoint.details.zone(), "z1");
+    EXPECT_EQ(endpoint.details.pod(), "web-0");
+    EXPECT_THAT(endpoint.details.for_zones(), ElementsAre("z1", "z2"));
+    EXPECT_THAT(endpoint.details.for_nodes(), ElementsAre("n1"));
+}
+
+TEST(DecodeEndpointSliceTest, AnEntryThatMakesNoSenseCostsNobodyElse) {
+    const auto decoded = decode_endpoint_slice(json(R"({
+        "metadata":{"name":"s"},"addressType":"IPv4",
+        "endpoints":[{"addresses":["10.0.0.300"]},{"addresses":["fd00::1"]},
+            {"addresses":["10.0.0.1"]},{"addresses":["10.0.0.2"],"conditions":{"ready":"yes"}}],
+        "ports":[{"port":0},{"port":70000},{"port":80}]})"));
+    ASSERT_TRUE(decoded) << to_string(decoded.error());
+    EXPECT_EQ(decoded->endpoints.size(), 1U);
+    EXPECT_EQ(decoded->ports.size(), 1U);
+    EXPECT_THAT(
+        decoded->complaints,
+        ElementsAre(
+            "endpoints[0].addresses[0]: \"10.0.0.300\" is not an IPv4 or IPv6 address",
+            "endpoints[1].addresses[0]: \"fd00::1\" is not an address of the slice's addressType",
+            "endpoints[3].conditions.ready: \"yes\" is not true or false",
+            "ports[0].port: 0 is not a port (1..65535)",
+            "ports[1].port: 70000 is not an integer from 0 to 65535"
+        )
+    );
+}
+
+TEST(EndpointDetailsTest, CopiesCompareEqualAndNothingIsStoredAsNothing) {
+    EndpointDetails::Fields fields;
+    fields.for_nodes = {"n1", "", "bad,name", "n2"};
+    const EndpointDetails details(fields);
+    const EndpointDetails copy = details;
+    EXPECT_EQ(copy, details);
+    EXPECT_THAT(copy.for_nodes(), ElementsAre("n1", "n2"));
+    EXPECT_EQ(copy.zone(), "");
+    EXPECT_THAT(copy.for_zones(), IsEmpty());
+    EXPECT_EQ(EndpointDetails(EndpointDetails::Fields()), EndpointDetails());
+    EXPECT_NE(copy, EndpointDetails());
+}
+
+TEST(DecodeClusterTest, ANodeTellsItsAddressesPodRangesTaintsAndZone) {
+    const auto node = decode_node(json(R"({"metadata":{"name":"n",
+            "labels":{"topology.kubernetes.io/zone":"z1"},
+            "deletionTimestamp":"2026-01-02T03:04:05Z"},
+        "spec":{"podCIDR":"10.1.0.0/24","podCIDRs":["10.1.0.0/24","fd00:1::/64"],
+            "taints":[{"key":"ToBeDeletedByClusterAutoscaler","effect":"NoSchedule"}]},
+        "status":{"addresses":[{"type":"Hostname","address":"host"},
+            {"type":"ExternalIP","address":"192.0.2.7"},{"type":"InternalDNS","address":"x"}]}})"));
+    ASSERT_TRUE(node) << to_string(node.error());
+    EXPECT_EQ(zone_of(*node), "z1");
+    EXPECT_EQ(zone_of(Node()), "");
+    EXPECT_TRUE(node->meta.deletion_timestamp);
+    EXPECT_EQ(node->hostname, "host");
+    EXPECT_THAT(node->external_ips, ElementsAre(ip("192.0.2.7")));
+    EXPECT_THAT(
+        node->pod_cidrs,
+        ElementsAre(
+            net::Prefix::parse("10.1.0.0/24").value(), net::Prefix::parse("fd00:1::/64").value()
+        )
+    );
+    EXPECT_THAT(node->taints, ElementsAre(Taint{"ToBeDeletedByClusterAutoscaler", "NoSchedule"}));
+    const auto old =
+        decode_node(json(R"({"metadata":{"name":"n"},"spec":{"podCIDR":"10.2.0.0/24"}})"));
+    EXPECT_THAT(old->pod_cidrs, ElementsAre(net::Prefix::parse("10.2.0.0/24").value()));
+}
+
+TEST(DecodeClusterTest, AServiceCidrIsItsRangesAndWhetherTheyAreInUse) {
+    const auto range = decode_service_cidr(json(R"({"metadata":{"name":"kubernetes"},
+        "spec":{"cidrs":["10.96.0.0/16","fd00:96::/112"]},
+        "status":{"conditions":[{"type":"Ready","status":"True"}]}})"));
+    ASSERT_TRUE(range) << to_string(range.error());
+    EXPECT_EQ(range->cidrs.size(), 2U);
+    EXPECT_TRUE(range->ready);
+    EXPECT_EQ(
+        decode_service_cidr(json(R"({"metadata":{"name":"k"},"spec":{"cidrs":["x"]}})"))
+            .error()
+            .context,
+        "ServiceCIDR k: spec.cidrs[0]: \"x\" is not a CIDR"
+    );
 }
 
 TEST(DecodeClusterTest, NodesPodsAndNamespaces) {

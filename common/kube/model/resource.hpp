@@ -34,6 +34,7 @@ struct ResourceType {
 [[nodiscard]] Result<Node> decode_node(const nlohmann::json& object);
 [[nodiscard]] Result<Pod> decode_pod(const nlohmann::json& object);
 [[nodiscard]] Result<Namespace> decode_namespace(const nlohmann::json& object);
+[[nodiscard]] Result<ServiceCidr> decode_service_cidr(const nlohmann::json& object);
 [[nodiscard]] Result<IpAddressPool> decode_ip_address_pool(const nlohmann::json& object);
 [[nodiscard]] Result<L2Advertisement> decode_l2_advertisement(const nlohmann::json& object);
 [[nodiscard]] Result<ServiceL2Status> decode_service_l2_status(const nlohmann::json& object);
@@ -79,6 +80,14 @@ struct Resource<Namespace> {
     static constexpr ResourceType kType{"", "v1", "namespaces", "Namespace", false};
     static Result<Namespace> decode(const nlohmann::json& object) {
         return decode_namespace(object);
+    }
+};
+template <>
+struct Resource<ServiceCidr> {
+    static constexpr ResourceType kType{
+        "networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", false};
+    static Result<ServiceCidr> decode(const nlohmann::json& object) {
+        return decode_service_cidr(object);
     }
 };
 template <>

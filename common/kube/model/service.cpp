@@ -166,7 +166,8 @@ ServiceCondition decode_condition(const Field& item) {
 void drop_unread(Labels& annotations) {
     std::erase_if(annotations, [](const auto& entry) {
         const std::string& name = entry.first;
-        return !name.starts_with("metallb.") && !name.starts_with("steelyard.io/");
+        return !name.starts_with("metallb.") && !name.starts_with("steelyard.io/") &&
+               !name.starts_with("kube-router.io/service.sched");
     });
 }
 

@@ -110,7 +110,7 @@ protected:
             slice->ports = {{"", net::Protocol::Tcp, 8080}};
             for (const auto& [address, node] : endpoints) {
                 kube::SliceEndpoint endpoint;
-                endpoint.addresses = {ip(address)};
+                endpoint.address = ip(address);
                 endpoint.node_name = node;
                 if (endpoint.addresses[0].family() == family) {
                     slice->endpoints.push_back(endpoint);

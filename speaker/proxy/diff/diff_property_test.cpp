@@ -93,7 +93,7 @@ private:
             slice->ports = {{"", Protocol::Tcp, 8080}, {"", Protocol::Udp, 8080}};
             for (std::uint64_t count = rng_.below(4); count > 0; --count) {
                 kube::SliceEndpoint endpoint;
-                endpoint.addresses = {address(0x0af40000, rng_.below(10))};
+                endpoint.address = address(0x0af40000, rng_.below(10));
                 endpoint.node_name = "n" + std::to_string(rng_.below(4));
                 endpoint.ready = rng_.below(4) != 0;
                 endpoint.terminating = !endpoint.ready && rng_.below(2) == 0;

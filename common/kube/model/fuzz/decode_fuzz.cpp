@@ -69,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check<steelyard::kube::Service>(object);
     check<steelyard::kube::EndpointSlice>(object);
     check<steelyard::kube::Node>(object);
+    check<steelyard::kube::ServiceCidr>(object);
     check<steelyard::kube::Pod>(object);
     check<steelyard::kube::Namespace>(object);
     check<steelyard::kube::IpAddressPool>(object);
