@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <set>
 #include <utility>
 
 namespace steelyard::proxy {
 namespace {
 
 using net::Family;
+
+// Set in every mark that leads to a virtual server.
+constexpr std::string_view kOurs = "0x80000000/0x80000000";
 
 // Writes rule text for one family and configuration.
 class Writer {
@@ -18,40 +20,79 @@ public:
         : config_(config), family_(family), names_(names_for(config.mode)) {
         std::array<char, 16> text{};
         std::snprintf(text.data(), text.size(), "0x%x", 1U << config.masquerade_bit);
-        mark_ = text.data();
+        bit_ = text.data();
+        masquerade_ = bit_ + "/" + bit_;
     }
 
-    std::string chain(std::string_view name) const {
-        return names_.prefix + "-" + std::string(name);
+    // Marks, which choose the virtual server, are set before any other decision and last until
+    // IPVS has seen them. IPVS compares the whole mark, so that nothing may be added to it on the
+    // way, and sends what it has translated through OUTPUT again, where the mark has to go: other
+    // people's policy routes and filters may take its bits for theirs.
+    RuleTable mangle() const {
+        RuleTable table{"mangle", {}, {}};
+        const std::string clear =
+            "-m mark --mark " + std::string(kOurs) + " -j MARK --set-xmark 0x0/0xffffffff";
+        Chain arriving{chain("MARK-PREROUTING"), {clear}};
+        for (const std::string& pods : from_pods()) {
+            arriving.rules.push_back(pods + map_mark(SetName::InternalMark));
+        }
+        arriving.rules.push_back("-j " + chain("MARK-ALL"));
+        table.chains.push_back(std::move(arriving));
+        table.chains.push_back(
+            {chain("MARK-OUTPUT"),
+             {clear, map_mark(SetName::InternalMark), "-j " + chain("MARK-ALL")}}
+        );
+        table.chains.push_back(
+            {chain("MARK-ALL"),
+             {"-m mark --mark " + std::string(kOurs) + " -j RETURN",
+              // A Local policy that has endpoints elsewhere only. New connections: old ones go on
+              // to an endpoint that is on its way out.
+              "-m conntrack --ctstate NEW " + in_set(SetName::NoLocal, "dst,dst") + " -j DROP",
+              map_mark(SetName::AffinityMark)}}
+        );
+        // The node's own packets to an address whose source ranges leave the node out. Here, not
+        // in filter OUTPUT: that runs after IPVS has rewritten the destination, so it would need a
+        // rule an address, while mangle OUTPUT still sees the virtual address and needs one.
+        table.chains.push_back(
+            {chain("IPVS-OUT-FILTER"),
+             {in_set(SetName::LoadBalancerSourceCidr, "dst,dst,src") + " -j RETURN",
+              in_set(SetName::LoadBalancerSourceIp, "dst,dst,src") + " -j RETURN",
+              in_set(SetName::LoadBalancerFw, "dst,dst") + " -j DROP"}}
+        );
+        table.jumps = {
+            {"PREROUTING", chain("MARK-PREROUTING")},
+            {"OUTPUT", chain("MARK-OUTPUT")},
+            {"OUTPUT", chain("IPVS-OUT-FILTER")}};
+        return table;
     }
-
-    std::string in_set(SetName set, std::string_view dimensions) const {
-        return "-m set --match-set " + set_name({set, family_}, names_.prefix) + " " +
-               std::string(dimensions);
-    }
-    std::string not_in_set(SetName set, std::string_view dimensions) const {
-        return "-m set ! --match-set " + set_name({set, family_}, names_.prefix) + " " +
-               std::string(dimensions);
-    }
-    std::string jump(std::string_view name) const { return " -j " + chain(name); }
 
     RuleTable nat() const {
         RuleTable table{"nat", {}, {}};
         table.chains.push_back(services());
-        table.chains.push_back({chain("MARK-MASQ"), {"-j MARK --set-xmark " + mark_ + "/" + mark_}}
+        // A packet with a mark of ours keeps it as it is; its connection remembers instead.
+        table.chains.push_back(
+            {chain("MARK-MASQ"),
+             {"-m mark --mark " + std::string(kOurs) + " -j CONNMARK --set-xmark " + masquerade_,
+              "-m mark ! --mark " + std::string(kOurs) + " -j MARK --set-xmark " + masquerade_}}
         );
         table.chains.push_back(
             {chain("LOAD-BALANCER"),
              {in_set(SetName::LoadBalancerLocal, "dst,dst") + " -j RETURN",
               "-j " + chain("MARK-MASQ")}}
         );
+        table.chains.push_back(short_circuit());
         table.chains.push_back(node_port());
         table.chains.push_back(
             {chain("POSTROUTING"),
              {// a pod that reaches itself through its Service must see another source
               in_set(SetName::LoopBack, "dst,dst,src") + " -j MASQUERADE",
-              "-m mark ! --mark " + mark_ + "/" + mark_ + " -j RETURN",
-              "-j MARK --set-xmark " + mark_ + "/0x0",
+              "-m connmark --mark " + masquerade_ + " -j MASQUERADE --random-fully",
+              // The kernel may choose a virtual address as the source of the node's own packets;
+              // the answer would reach whichever node has that address, not this one.
+              "! -o lo " + in_set(SetName::IpvsIps, "src") +
+                  " -m addrtype --src-type LOCAL -j MASQUERADE --random-fully",
+              "-m mark ! --mark " + masquerade_ + " -j RETURN",
+              "-j MARK --set-xmark " + bit_ + "/0x0",
               "-j MASQUERADE --random-fully"}}
         );
         table.jumps = {
@@ -62,12 +103,17 @@ public:
     }
 
     RuleTable filter() const {
+        const bool full = config_.mode == Mode::Full;
         RuleTable table{"filter", {}, {}};
-        table.chains.push_back(
-            {chain("FORWARD"),
-             {"-m mark --mark " + mark_ + "/" + mark_ + " -j ACCEPT",
-              "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"}}
-        );
+        Chain forward{chain("FORWARD"), {}};
+        if (full && !config_.conntrack.tcp_be_liberal) {
+            // What conntrack cannot place, such as a segment out of window, would reach the client
+            // untranslated, and be answered with a reset.
+            forward.rules.push_back("-m conntrack --ctstate INVALID -j DROP");
+        }
+        forward.rules.push_back("-m mark --mark " + masquerade_ + " -j ACCEPT");
+        forward.rules.push_back("-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT");
+        table.chains.push_back(std::move(forward));
         table.chains.push_back(
             {chain("NODE-PORT"), {in_set(SetName::HealthCheckNodePort, "dst") + " -j ACCEPT"}}
         );
@@ -88,33 +134,79 @@ public:
         table.jumps = {
             {"INPUT", chain("IPVS-FILTER")},
             {"INPUT", chain("PROXY-FIREWALL")},
-            {"INPUT", chain("NODE-PORT")},
-            {"FORWARD", chain("FORWARD")}};
-        return table;
-    }
-
-    // The node's own packets to an address whose source ranges leave the node out. Here, not in
-    // filter OUTPUT: that runs after IPVS has rewritten the destination, so it would need a rule an
-    // address, while mangle OUTPUT still sees the virtual address and needs one.
-    RuleTable mangle() const {
-        RuleTable table{"mangle", {}, {}};
-        table.chains.push_back(
-            {chain("IPVS-OUT-FILTER"),
-             {in_set(SetName::LoadBalancerSourceCidr, "dst,dst,src") + " -j RETURN",
-              in_set(SetName::LoadBalancerSourceIp, "dst,dst,src") + " -j RETURN",
-              in_set(SetName::LoadBalancerFw, "dst,dst") + " -j DROP"}}
-        );
-        table.jumps = {{"OUTPUT", chain("IPVS-OUT-FILTER")}};
+            {"INPUT", chain("NODE-PORT")}};
+        if (full) {
+            // An address of a Service is a local one, so what is still on its way elsewhere goes
+            // to none: refused here, instead of leaving by the default route.
+            table.chains.push_back(
+                {chain("UNALLOCATED"),
+                 {"-m conntrack --ctstate NEW " + in_set(SetName::ServiceCidr, "dst") +
+                  " -m addrtype ! --dst-type LOCAL -j REJECT --reject-with " + unreachable()}}
+            );
+            table.jumps.push_back({"FORWARD", chain("UNALLOCATED")});
+            table.jumps.push_back({"OUTPUT", chain("UNALLOCATED")});
+        }
+        table.jumps.push_back({"FORWARD", chain("PROXY-FIREWALL")});
+        table.jumps.push_back({"FORWARD", chain("FORWARD")});
         return table;
     }
 
 private:
+    std::string chain(std::string_view name) const {
+        return names_.prefix + "-" + std::string(name);
+    }
+    std::string in_set(SetName set, std::string_view dimensions) const {
+        return "-m set --match-set " + set_name({set, family_}, names_.prefix) + " " +
+               std::string(dimensions);
+    }
+    std::string not_in_set(SetName set, std::string_view dimensions) const {
+        return "-m set ! --match-set " + set_name({set, family_}, names_.prefix) + " " +
+               std::string(dimensions);
+    }
+    std::string map_mark(SetName set) const {
+        return "-j SET --map-set " + set_name({set, family_}, names_.prefix) +
+               " dst,dst --map-mark";
+    }
+    std::string jump(std::string_view name) const { return " -j " + chain(name); }
+    std::string unreachable() const {
+        return family_ == Family::V4 ? "icmp-port-unreachable" : "icmp6-port-unreachable";
+    }
+
+    std::vector<std::string> sources(const std::vector<net::Prefix>& prefixes) const {
+        std::vector<std::string> found;
+        for (const net::Prefix& prefix : prefixes) {
+            if (prefix.address().family() == family_) {
+                found.push_back("-s " + net::to_string(prefix) + " ");
+            }
+        }
+        return found;
+    }
+
+    // One match for each way in which a packet can come from a pod; none when pods are not told
+    // from the rest.
+    std::vector<std::string> from_pods() const {
+        const LocalDetection& detect = config_.detect;
+        switch (detect.kind) {
+            case LocalDetection::Kind::None:
+                break;
+            case LocalDetection::Kind::ClusterCidr:
+            case LocalDetection::Kind::NodeCidr:
+                return sources(detect.cidrs);
+            case LocalDetection::Kind::BridgeInterface:
+                return {"-i " + detect.name + " "};
+            case LocalDetection::Kind::InterfaceNamePrefix:
+                return {"-i " + detect.name + "+ "};
+        }
+        return {};
+    }
+
     Chain services() const {
         Chain chain{this->chain("SERVICES"), {}};
         auto& rules = chain.rules;
         rules.push_back(
             std::string(family_ == Family::V4 ? "-s 127.0.0.0/8" : "-s ::1/128") + " -j RETURN"
         );
+        rules.push_back(in_set(SetName::InternalMark, "dst,dst") + jump("SHORT-CIRCUIT"));
         rules.push_back(in_set(SetName::LoadBalancer, "dst,dst") + jump("LOAD-BALANCER"));
         cluster_ip_masquerade(rules);
         rules.push_back(in_set(SetName::ExternalIp, "dst,dst") + jump("MARK-MASQ"));
@@ -134,35 +226,42 @@ private:
     }
 
     void cluster_ip_masquerade(std::vector<std::string>& rules) const {
+        const std::string cluster_ip = in_set(SetName::ClusterIp, "dst,dst");
         if (config_.masquerade_all) {
-            rules.push_back(in_set(SetName::ClusterIp, "dst,dst") + jump("MARK-MASQ"));
+            rules.push_back(cluster_ip + jump("MARK-MASQ"));
             return;
         }
-        std::vector<std::string> pods;
-        for (const net::Prefix& prefix : config_.detect.cidrs) {
-            if (prefix.address().family() == family_) {
-                pods.push_back(net::to_string(prefix));
-            }
+        const std::vector<std::string> pods = from_pods();
+        if (pods.empty()) {  // only the node's own packets are told apart
+            rules.push_back(cluster_ip + " -m addrtype --src-type LOCAL" + jump("MARK-MASQ"));
+            return;
         }
         if (pods.size() == 1) {
-            rules.push_back(
-                "! -s " + pods.front() + " " + in_set(SetName::ClusterIp, "dst,dst") +
-                jump("MARK-MASQ")
-            );
+            rules.push_back("! " + pods.front() + cluster_ip + jump("MARK-MASQ"));
             return;
         }
-        if (!pods.empty()) {  // mark, then let each pod range off
-            for (const std::string& prefix : pods) {
-                rules.push_back(
-                    "-s " + prefix + " " + in_set(SetName::ClusterIp, "dst,dst") + " -j ACCEPT"
-                );
+        for (const std::string& prefix : pods) {  // let each range off, then mark
+            rules.push_back(prefix + cluster_ip + " -j ACCEPT");
+        }
+        rules.push_back(cluster_ip + jump("MARK-MASQ"));
+    }
+
+    // Clients inside the cluster reach all endpoints of a frontend with a Local policy, as if they
+    // had gone out and come in elsewhere. The answer has to come back through this node: that of a
+    // pod of this node does, others need this node's address.
+    Chain short_circuit() const {
+        Chain chain{this->chain("SHORT-CIRCUIT"), {}};
+        chain.rules.push_back("-m addrtype --src-type LOCAL" + jump("MARK-MASQ"));
+        const std::vector<std::string> here = sources(config_.node_pod_cidrs);
+        if (config_.detect.kind == LocalDetection::Kind::ClusterCidr && !here.empty()) {
+            for (const std::string& prefix : here) {
+                chain.rules.push_back(prefix + "-j RETURN");
             }
-            rules.push_back(in_set(SetName::ClusterIp, "dst,dst") + jump("MARK-MASQ"));
-            return;
+            for (const std::string& prefix : from_pods()) {
+                chain.rules.push_back(prefix + "-j " + this->chain("MARK-MASQ"));
+            }
         }
-        // Without a pod range only the node's own packets are told apart: for those the kernel
-        // picks the virtual address itself as the source.
-        rules.push_back(in_set(SetName::ClusterIp, "src,dst") + jump("MARK-MASQ"));
+        return chain;
     }
 
     Chain node_port() const {
@@ -208,11 +307,9 @@ private:
                                       : "-p ipv6-icmp -m icmp6 --icmpv6-type 128 -j RETURN"
             );
         }
-        const char* refuse =
-            family_ == Family::V4 ? "icmp-port-unreachable" : "icmp6-port-unreachable";
         chain.rules.push_back(
             "-m conntrack --ctstate NEW " + in_set(SetName::IpvsIps, "dst") +
-            " -j REJECT --reject-with " + refuse
+            " -j REJECT --reject-with " + unreachable()
         );
         return chain;
     }
@@ -220,44 +317,9 @@ private:
     const ProxyConfig& config_;
     Family family_;
     Names names_;
-    std::string mark_;
+    std::string bit_;         // 0x4000
+    std::string masquerade_;  // 0x4000/0x4000
 };
-
-// What iptables-save printed: per table the rules of each chain, in order.
-using Saved = std::map<std::string, std::map<std::string, std::vector<std::string>>, std::less<>>;
-
-Saved parse_saved(std::string_view text) {
-    Saved saved;
-    std::map<std::string, std::vector<std::string>>* table = nullptr;
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        while (!line.empty() && (line.back() == ' ' || line.back() == '\r')) {
-            line.remove_suffix(1);
-        }
-        if (line.starts_with('*')) {
-            table = &saved[std::string(line.substr(1))];
-        } else if (table != nullptr && line.starts_with(':')) {
-            (*table)[std::string(line.substr(1, line.find(' ') - 1))];
-        } else if (table != nullptr && line.starts_with("-A ")) {
-            const std::string_view rule = line.substr(3);
-            const std::size_t space = std::min(rule.find(' '), rule.size());
-            const std::size_t body = std::min(space + 1, rule.size());
-            (*table)[std::string(rule.substr(0, space))].emplace_back(rule.substr(body));
-        }
-    }
-    return saved;
-}
-
-std::ptrdiff_t count_jumps(
-    const std::map<std::string, std::vector<std::string>>& chains, const Jump& jump
-) {
-    const auto hook = chains.find(jump.hook);
-    return hook == chains.end()
-               ? 0
-               : std::count(hook->second.begin(), hook->second.end(), "-j " + jump.target);
-}
 
 }  // namespace
 
@@ -268,68 +330,6 @@ Names names_for(Mode mode) {
 std::vector<RuleTable> static_rules(const ProxyConfig& config, net::Family family) {
     const Writer writer(config, family);
     return {writer.mangle(), writer.nat(), writer.filter()};
-}
-
-std::optional<std::string> missing_rules(
-    const std::vector<RuleTable>& rules, std::string_view saved
-) {
-    Saved current = parse_saved(saved);
-    std::string text;
-    for (const RuleTable& table : rules) {
-        auto& found = current[table.name];
-        std::string declarations;
-        std::string body;
-        for (const Chain& chain : table.chains) {
-            const auto present = found.find(chain.name);
-            if (present != found.end() && present->second == chain.rules) {
-                continue;
-            }
-            declarations += ":" + chain.name + " - [0:0]\n";  // creates, or empties
-            for (const std::string& rule : chain.rules) {
-                body += "-A " + chain.name + " " + rule + "\n";
-            }
-        }
-        // Inserted last to first, so that the first ends up on top.
-        for (auto jump = table.jumps.rbegin(); jump != table.jumps.rend(); ++jump) {
-            const std::ptrdiff_t count = count_jumps(found, *jump);
-            for (std::ptrdiff_t extra = 1; extra < count; ++extra) {
-                body += "-D " + jump->hook + " -j " + jump->target + "\n";
-            }
-            if (count == 0) {
-                body += "-I " + jump->hook + " 1 -j " + jump->target + "\n";
-            }
-        }
-        if (!declarations.empty() || !body.empty()) {
-            text += "*" + table.name + "\n" + declarations + body + "COMMIT\n";
-        }
-    }
-    return text.empty() ? std::nullopt : std::optional(text);
-}
-
-std::string removal(const std::vector<RuleTable>& rules, std::string_view saved) {
-    Saved current = parse_saved(saved);
-    std::string text;
-    for (const RuleTable& table : rules) {
-        auto& found = current[table.name];
-        std::string declarations;
-        std::string jumps;
-        std::string deletions;
-        for (const Jump& jump : table.jumps) {
-            for (std::ptrdiff_t left = count_jumps(found, jump); left > 0; --left) {
-                jumps += "-D " + jump.hook + " -j " + jump.target + "\n";
-            }
-        }
-        for (const Chain& chain : table.chains) {
-            if (found.contains(chain.name)) {
-                declarations += ":" + chain.name + " - [0:0]\n";
-                deletions += "-X " + chain.name + "\n";
-            }
-        }
-        if (!declarations.empty() || !jumps.empty()) {
-            text += "*" + table.name + "\n" + declarations + jumps + deletions + "COMMIT\n";
-        }
-    }
-    return text;
 }
 
 }  // namespace steelyard::proxy

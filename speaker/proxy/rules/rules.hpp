@@ -3,16 +3,15 @@
 #include "speaker/proxy/config.hpp"
 #include "speaker/proxy/tables.hpp"
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-// The constant packet-filter rules round the virtual servers, in kube-proxy's chains: what to
-// masquerade, what to refuse, what to let through. Every rule is always there and matches ipsets,
-// so no Service ever changes a rule. Rules are written as iptables-save prints them, which lets
-// missing_rules() compare with what the node has.
+// The constant packet-filter rules round the virtual servers, in kube-proxy's chains: which packets
+// carry a mark to their virtual server, what to masquerade, what to refuse, what to let through.
+// Every rule is always there and matches ipsets, so no Service ever changes a rule. Rules are
+// written as iptables-save prints them, which lets missing_rules() compare with what the node has.
 namespace steelyard::proxy {
 
 // Names in the kernel. In full mode they are kube-proxy's own; beside a running kube-proxy
@@ -41,11 +40,13 @@ struct RuleTable {
 [[nodiscard]] std::vector<RuleTable> static_rules(const ProxyConfig& config, net::Family family);
 
 // What iptables-restore --noflush has to be fed so that a node whose iptables-save printed `saved`
-// has exactly these chains and each jump once; nullopt when it already has.
+// has exactly these chains and each jump once; nullopt when it already has. A jump that leads from
+// a built-in chain into one of ours in another form (kube-proxy comments its own) goes.
 [[nodiscard]] std::optional<std::string> missing_rules(
     const std::vector<RuleTable>& rules, std::string_view saved
 );
-// Text that removes the chains and their jumps.
+// Text that removes the chains and their jumps; empty when there are none. A chain that somebody
+// else's chain leads into stays: emptied when it names a set, so that the set can go, else as is.
 [[nodiscard]] std::string removal(const std::vector<RuleTable>& rules, std::string_view saved);
 
 }  // namespace steelyard::proxy

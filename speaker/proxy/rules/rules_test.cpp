@@ -28,10 +28,15 @@ void expect_golden(const std::string& name, const std::string& text) {
     EXPECT_EQ(text, read(path)) << path;
 }
 
+net::Prefix prefix(std::string_view text) {
+    return net::Prefix::parse(text).value();
+}
+
 ProxyConfig with_pod_cidrs() {
     ProxyConfig config;
-    config.detect.cidrs = {
-        net::Prefix::parse("10.244.0.0/16").value(), net::Prefix::parse("fd00:10::/48").value()};
+    config.detect.kind = LocalDetection::Kind::ClusterCidr;
+    config.detect.cidrs = {prefix("10.244.0.0/16"), prefix("fd00:10::/48")};
+    config.node_pod_cidrs = {prefix("10.244.1.0/24"), prefix("fd00:10:0:1::/64")};
     return config;
 }
 
@@ -84,13 +89,17 @@ TEST(RulesTest, ANodeThatHasThemGetsNothing) {
     }
 }
 
-TEST(RulesTest, OnlyTheChangedChainIsRewritten) {
+TEST(RulesTest, OnlyTheChangedChainsAreRewritten) {
     const std::string saved = as_saved(static_rules({}, Family::V4));
 
     const auto text = missing_rules(static_rules(with_pod_cidrs(), Family::V4), saved);
 
     ASSERT_TRUE(text);
-    EXPECT_THAT(*text, testing::StartsWith("*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES"));
+    EXPECT_THAT(
+        *text,
+        testing::StartsWith("*mangle\n:KUBE-MARK-PREROUTING - [0:0]\n-A KUBE-MARK-PREROUTING")
+    );
+    EXPECT_THAT(*text, testing::HasSubstr("*nat\n:KUBE-SERVICES - [0:0]\n"));
     EXPECT_THAT(*text, testing::Not(testing::HasSubstr(":KUBE-POSTROUTING")));
     EXPECT_THAT(*text, testing::Not(testing::HasSubstr("-I ")));
 }
@@ -107,6 +116,24 @@ TEST(RulesTest, ALostJumpComesBackAndADoubledOneGoes) {
         missing_rules(rules, saved),
         "*nat\n-I POSTROUTING 1 -j KUBE-POSTROUTING\nCOMMIT\n"
         "*filter\n-D FORWARD -j KUBE-FORWARD\nCOMMIT\n"
+    );
+}
+
+TEST(RulesTest, KubeProxysOwnJumpsAreReplaced) {
+    const auto rules = static_rules({}, Family::V4);
+    const std::string commented =
+        "-A PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES\n";
+    std::string saved = as_saved(rules);
+    const std::string plain = "-A PREROUTING -j KUBE-SERVICES\n";
+    saved.replace(saved.find(plain), plain.size(), commented);
+    const std::string outwards = "-A OUTPUT -j KUBE-UNALLOCATED\n";
+    saved.insert(saved.find(outwards), "-A OUTPUT -j KUBE-IPVS-OUT-FILTER\n");
+
+    EXPECT_EQ(
+        missing_rules(rules, saved),
+        "*nat\n-D PREROUTING -m comment --comment \"kubernetes service portals\" -j KUBE-SERVICES\n"
+        "-I PREROUTING 1 -j KUBE-SERVICES\nCOMMIT\n"
+        "*filter\n-D OUTPUT -j KUBE-IPVS-OUT-FILTER\nCOMMIT\n"
     );
 }
 
@@ -140,6 +167,70 @@ TEST(RulesTest, RemovalTakesOutWhatIsThereAndNothingElse) {
             "-A FORWARD -j OTHER\nCOMMIT\n"
         ),
         "*filter\n:KUBE-FORWARD - [0:0]\n-D FORWARD -j KUBE-FORWARD\n-X KUBE-FORWARD\nCOMMIT\n"
+    );
+}
+
+TEST(RulesTest, RemovalLeavesWhatOthersLeadInto) {
+    // A port mapper of a CNI may be told to use KUBE-MARK-MASQ.
+    const std::string foreign = "-A CNI-DN-1 -p tcp -j KUBE-MARK-MASQ\n";
+    const std::string saved =
+        "*nat\n:PREROUTING ACCEPT [0:0]\n:CNI-DN-1 - [0:0]\n:KUBE-MARK-MASQ - [0:0]\n"
+        ":KUBE-NODE-PORT - [0:0]\n" +
+        foreign + "-A CNI-DN-1 -j KUBE-NODE-PORT\n" +
+        "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000\n"
+        "-A KUBE-NODE-PORT -p tcp -m set --match-set KUBE-NODE-PORT-TCP dst -j KUBE-MARK-MASQ\n"
+        "COMMIT\n";
+
+    EXPECT_EQ(
+        removal(static_rules({}, Family::V4), saved), "*nat\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n"
+    );
+}
+
+TEST(RulesTest, RemovalTakesKubeProxysFormOfAJump) {
+    EXPECT_EQ(
+        removal(
+            static_rules({}, Family::V4),
+            "*filter\n:FORWARD ACCEPT [0:0]\n:KUBE-FORWARD - [0:0]\n:KUBE-FIREWALL - [0:0]\n"
+            "-A FORWARD -m comment --comment \"kubernetes forwarding rules\" -j KUBE-FORWARD\n"
+            "-A FORWARD -j KUBE-FIREWALL\nCOMMIT\n"
+        ),
+        "*filter\n:KUBE-FORWARD - [0:0]\n"
+        "-D FORWARD -m comment --comment \"kubernetes forwarding rules\" -j KUBE-FORWARD\n"
+        "-X KUBE-FORWARD\nCOMMIT\n"
+    );
+}
+
+TEST(RulesTest, PodsAreKnownByTheInterfaceTheyCameIn) {
+    ProxyConfig config;
+    config.detect.kind = LocalDetection::Kind::BridgeInterface;
+    config.detect.name = "cbr0";
+    const auto bridge = missing_rules(static_rules(config, Family::V4), "");
+    EXPECT_THAT(
+        *bridge,
+        testing::HasSubstr("-A KUBE-MARK-PREROUTING -i cbr0 -j SET --map-set KUBE-INTERNAL-MARK "
+                           "dst,dst --map-mark\n")
+    );
+    EXPECT_THAT(
+        *bridge,
+        testing::HasSubstr("-A KUBE-SERVICES ! -i cbr0 -m set --match-set KUBE-CLUSTER-IP dst,dst "
+                           "-j KUBE-MARK-MASQ\n")
+    );
+
+    config.detect.kind = LocalDetection::Kind::InterfaceNamePrefix;
+    config.detect.name = "veth";
+    const auto veth = missing_rules(static_rules(config, Family::V6), "");
+    EXPECT_THAT(*veth, testing::HasSubstr("-A KUBE-SERVICES ! -i veth+ -m set"));
+}
+
+TEST(RulesTest, OddSegmentsPassWhenConntrackIsLiberal) {
+    ProxyConfig config;
+    EXPECT_THAT(
+        *missing_rules(static_rules(config, Family::V4), ""), testing::HasSubstr("INVALID")
+    );
+    config.conntrack.tcp_be_liberal = true;
+    EXPECT_THAT(
+        *missing_rules(static_rules(config, Family::V4), ""),
+        testing::Not(testing::HasSubstr("INVALID"))
     );
 }
 
