@@ -6,6 +6,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
@@ -29,6 +30,8 @@ constexpr std::uint32_t kHeadLimit = 64U << 10U;
 constexpr std::size_t kPipelineLimit = 256U << 10U;
 constexpr auto kHandshakeTimeout = std::chrono::seconds(10);
 constexpr auto kShutdownTimeout = std::chrono::seconds(1);
+// How long a client that connected just before the end may take to ask.
+constexpr auto kLastWords = std::chrono::seconds(1);
 
 using Parser = http::request_parser<http::string_body>;
 
@@ -121,7 +124,7 @@ public:
     awaitable<void> serve() {
         auto secured = co_await wire_->handshake(kHandshakeTimeout);
         bool open = secured.has_value();
-        while (open && !stopping_) {
+        while (open && !stopped_) {
             open = co_await serve_one();
         }
         if (secured) {
@@ -129,10 +132,14 @@ public:
         }
     }
 
+    // The next request is the last.
+    void drain() { last_ = true; }
+
     void stop() {
-        stopping_ = true;
+        last_ = true;
+        stopped_ = true;
         stop_.notify();
-        if (idle_) {
+        if (idle_ && !wire_->has_arrived()) {
             wire_->close();
         }
     }
@@ -166,7 +173,8 @@ private:
             }
             const auto area = buffer_.prepare(kReadSize);
             const Duration spent = std::chrono::steady_clock::now() - start;
-            const Duration left = idle_ ? config_.idle_timeout : config_.request_timeout - spent;
+            const Duration rest = last_ ? kLastWords : config_.idle_timeout;
+            const Duration left = idle_ ? rest : config_.request_timeout - spent;
             if (left <= Duration::zero()) {
                 co_return false;
             }
@@ -207,7 +215,7 @@ private:
             wire_->close();
             co_return false;
         }
-        co_return co_await answer(response, keep_alive && !stopping_, head_only);
+        co_return co_await answer(response, keep_alive && !last_, head_only);
     }
 
     awaitable<bool> answer(Response& response, bool keep_alive, bool head_only) {
@@ -258,7 +266,8 @@ private:
     const Handler& handler_;
     boost::beast::flat_buffer buffer_;
     rt::Signal stop_;
-    bool stopping_ = false;
+    bool last_ = false;
+    bool stopped_ = false;
     bool idle_ = false;
     bool client_gone_ = false;
 };
@@ -325,6 +334,16 @@ public:
         }
     }
 
+    void drain() override {
+        stopping_ = true;
+        for (Connection* connection : connections_) {
+            connection->drain();
+        }
+        accept_waiting();
+        boost::system::error_code ignored;
+        acceptor_.close(ignored);
+    }
+
     void stop() override {
         stopping_ = true;
         boost::system::error_code ignored;
@@ -355,13 +374,30 @@ private:
                 co_await rt::sleep_for(std::chrono::milliseconds(100));
                 continue;
             }
-            if (connections_.size() >= config_.connection_limit) {
-                continue;
-            }
-            boost::system::error_code ignored;
-            socket.set_option(tcp::no_delay(true), ignored);
-            tasks_.spawn("connection", serve(std::move(socket)));
+            welcome(std::move(socket));
         }
+    }
+
+    // Whoever has connected but was not accepted yet: closing would reset them.
+    void accept_waiting() {
+        boost::system::error_code error;
+        acceptor_.non_blocking(true, error);
+        while (!error) {
+            tcp::socket socket(executor_);
+            acceptor_.accept(socket, error);
+            if (!error) {
+                welcome(std::move(socket));
+            }
+        }
+    }
+
+    void welcome(tcp::socket socket) {
+        if (connections_.size() >= config_.connection_limit) {
+            return;
+        }
+        boost::system::error_code ignored;
+        socket.set_option(tcp::no_delay(true), ignored);
+        tasks_.spawn("connection", serve(std::move(socket)));
     }
 
     awaitable<void> serve(tcp::socket socket) {
@@ -376,6 +412,9 @@ private:
         }
         Connection connection(std::move(wire), std::move(peer), config_, handler_, executor_);
         const Registration registered(connections_, connection);
+        if (stopping_) {
+            connection.drain();
+        }
         co_await connection.serve();
     }
 
@@ -422,6 +461,9 @@ Result<std::unique_ptr<Server>> Server::listen(
     acceptor.open(endpoint.protocol(), error);
     if (!error) {
         acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+    }
+    if (!error && config.v6_only && address.is_v6()) {
+        acceptor.set_option(asio::ip::v6_only(true), error);
     }
     if (!error) {
         acceptor.bind(endpoint, error);

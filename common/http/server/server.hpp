@@ -76,6 +76,7 @@ struct TlsMaterial {
 struct ServerConfig {
     std::string listen_address = "127.0.0.1";  // numeric; "::" for every address
     std::uint16_t port = 0;                    // 0: any free port
+    bool v6_only = false;  // for "::": IPv4 is somebody else's, another listener's say
     std::optional<TlsMaterial> tls;
     Duration request_timeout = std::chrono::seconds(30);  // from the first byte to the last
     Duration idle_timeout = std::chrono::minutes(2);      // between requests of one connection
@@ -96,8 +97,11 @@ public:
     [[nodiscard]] virtual std::uint16_t port() const = 0;
     // Accepts until cancelled or until stop(). Never throws but for cancellation.
     virtual awaitable<void> run() = 0;
-    // Graceful end: no new connections, requests in progress are answered, streams are ended; run()
-    // then returns.
+    // Gives up the port, which somebody else may have at once. Clients that had connected by then
+    // are served one more request each; stop() ends those that don't ask.
+    virtual void drain() = 0;
+    // Graceful end: no new connections, requests that have arrived are answered, streams are ended;
+    // run() then returns.
     virtual void stop() = 0;
     // Replaces the certificate for connections made from now on (rotation).
     virtual Result<> set_tls(const TlsMaterial& material) = 0;

@@ -10,6 +10,8 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
+#include <optional>
+
 namespace steelyard::http_server {
 namespace {
 
@@ -59,7 +61,48 @@ protected:
         return answer;
     }
 
+    // What a client gets that connected before drain() and asks after it; `kept` makes it ask once
+    // before, too.
+    std::string answer_while_draining(bool kept) {
+        std::string answer;
+        tasks_.spawn("server", server_->run());
+        tasks_.spawn("client", ask_while_draining(kept, answer));
+        io_.run_for(std::chrono::seconds(10));
+        EXPECT_EQ(tasks_.size(), 0U) << "something did not end";
+        return answer;
+    }
+
+    // Whether another server can have the port of the one that gave it up.
+    bool can_be_had_again() {
+        ServerConfig config;
+        config.port = server_->port();
+        server_->drain();
+        return Server::listen(io_.get_executor(), config, respond).has_value();
+    }
+
 private:
+    [[nodiscard]] tcp::endpoint endpoint() const {
+        return {asio::ip::address_v4::loopback(), server_->port()};
+    }
+
+    awaitable<void> ask_while_draining(bool kept, std::string& answer) {
+        const std::string_view request = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+        tcp::socket socket(io_);
+        co_await socket.async_connect(endpoint(), kAwait);
+        if (kept) {
+            co_await asio::async_write(socket, asio::buffer(request), kAwait);
+            co_await asio::async_read_until(socket, asio::dynamic_buffer(answer), "/a ", kAwait);
+            answer.clear();
+        }
+        server_->drain();
+        refused_.emplace(io_);
+        const auto [refused] = co_await refused_->async_connect(endpoint(), kAwait);
+        EXPECT_EQ(refused, asio::error::connection_refused);
+        co_await asio::async_write(socket, asio::buffer(request), kAwait);
+        co_await asio::async_read(socket, asio::dynamic_buffer(answer), kAwait);
+        server_->stop();
+    }
+
     awaitable<void> rest_then_ask(
         Duration rest, std::string head, std::string body, std::string& answer
     ) {
@@ -84,6 +127,7 @@ private:
     }
 
     asio::io_context io_{1};
+    std::optional<tcp::socket> refused_;
     std::unique_ptr<Server> server_;
     rt::TaskGroup tasks_{io_.get_executor(), [](const std::string&, const std::exception_ptr& e) {
                              EXPECT_FALSE(e) << rt::describe(e);
@@ -123,6 +167,31 @@ TEST_F(ServerTest, ARequestHasItsWholeTimeHoweverLongTheConnectionRestedBefore) 
     );
 
     EXPECT_NE(answer.find("POST /p body"), std::string::npos) << answer;
+}
+
+TEST_F(ServerTest, WhoConnectedBeforeThePortWasGivenUpIsServed) {
+    start();
+
+    const std::string answer = answer_while_draining(false);
+
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+    EXPECT_NE(answer.find("\r\nConnection: close\r\n"), std::string::npos) << answer;
+    EXPECT_TRUE(answer.ends_with("GET /a ")) << answer;
+}
+
+TEST_F(ServerTest, AKeptConnectionIsServedOnceMoreAfterThePortWasGivenUp) {
+    start();
+
+    const std::string answer = answer_while_draining(true);
+
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+    EXPECT_NE(answer.find("\r\nConnection: close\r\n"), std::string::npos) << answer;
+}
+
+TEST_F(ServerTest, APortThatWasGivenUpIsFreeAtOnce) {
+    start();
+
+    EXPECT_TRUE(can_be_had_again());
 }
 
 struct BadRequest {

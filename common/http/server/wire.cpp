@@ -57,6 +57,11 @@ public:
         co_return Result<>{};
     }
 
+    bool has_arrived() override {
+        boost::system::error_code ignored;
+        return beast::get_lowest_layer(stream_).socket().available(ignored) > 0;
+    }
+
     void close() override {
         boost::system::error_code ignored;
         beast::get_lowest_layer(stream_).socket().close(ignored);

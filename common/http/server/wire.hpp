@@ -23,6 +23,8 @@ public:
     // At least one byte, or an error; a zero timeout waits for ever.
     virtual awaitable<Result<std::size_t>> read_some(std::span<char> out, Duration timeout) = 0;
     virtual awaitable<Result<>> write_all(std::string_view bytes, Duration timeout) = 0;
+    // Whether bytes have arrived that nobody has read.
+    [[nodiscard]] virtual bool has_arrived() = 0;
     // Says goodbye in order; errors no longer matter.
     virtual awaitable<void> shutdown(Duration timeout) = 0;
     // Ends whatever waits, at once.
