@@ -6,6 +6,7 @@
 #include "common/rt/task_group.hpp"
 #include "speaker/health/service_health.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -38,19 +39,29 @@ public:
         std::function<void(const Trouble&)> on_trouble;
     };
 
+    // How long a port that cannot be had rests: `first`, then twice that, up to `most`.
+    struct Pace {
+        Duration first = std::chrono::seconds(1);
+        Duration most = std::chrono::minutes(1);
+    };
+
     HealthPorts(const asio::any_io_executor& executor, Callbacks callbacks);
+    HealthPorts(const asio::any_io_executor& executor, Callbacks callbacks, Pace pace);
     HealthPorts(const HealthPorts&) = delete;
     HealthPorts& operator=(const HealthPorts&) = delete;
+    ~HealthPorts() = default;
 
-    // Where to listen from now on: these addresses, or every address of the node when empty.
-    void set_addresses(std::vector<net::IpAddress> addresses);
+    // Where to listen from now on: these addresses (nodePortAddresses), or every address of the
+    // node, which is where it begins. An empty list listens nowhere.
+    void set_addresses(std::optional<std::vector<net::IpAddress>> addresses);
     // Opens, closes and updates so that exactly these answer. A port wanted by several Services
     // goes to the one that has it already, else to the first by name; the others are in trouble.
     void sync(const std::vector<health::ServiceHealth>& services);
     // Services whose port does not answer on every address, as last tried.
     [[nodiscard]] const std::map<kube::ObjectKey, Trouble>& troubles() const { return troubles_; }
+    // Listeners there are: one for each port and address.
     [[nodiscard]] std::size_t open() const { return listeners_.size(); }
-    // Closes every port; clients under way are answered. Call once.
+    // Closes every port; clients under way are answered. Call once, last.
     awaitable<void> close();
 
 private:
@@ -59,39 +70,40 @@ private:
         net::IpAddress address;
         friend auto operator<=>(const Key&, const Key&) = default;
     };
-    struct Backoff {
+    struct Refusal {
+        std::string reason;
         Duration delay{};
         Instant next{};
     };
     using ServerRef = std::shared_ptr<http_server::Server>;
+    // Shared with the listeners of its port, which may outlive the Service by a moment.
+    using HealthRef = std::shared_ptr<health::ServiceHealth>;
 
-    [[nodiscard]] std::map<std::uint16_t, health::ServiceHealth> share_ports(
-        const std::vector<health::ServiceHealth>& services, std::map<kube::ObjectKey, Trouble>& lost
-    ) const;
+    void share_ports(const std::vector<health::ServiceHealth>& services);
     void reconcile();
     void close_unwanted();
-    Result<> open_one(const Key& key);
-    void tell(std::map<kube::ObjectKey, Trouble> troubles);
-    [[nodiscard]] http_server::Response answer(std::uint16_t port) const;
-    [[nodiscard]] bool is_every_address() const { return addresses_.empty(); }
+    void try_to_open(const Key& key, const HealthRef& health);
+    [[nodiscard]] Result<ServerRef> listen(const Key& key, const HealthRef& health);
+    [[nodiscard]] std::vector<net::IpAddress> addresses() const;
+    void tell();
+    awaitable<http_server::Response> answer(HealthRef health);
     awaitable<void> serve(ServerRef server);
     awaitable<void> end_gently(ServerRef server);
     awaitable<void> retry();
 
     asio::any_io_executor executor_;
     Callbacks callbacks_;
-    std::vector<net::IpAddress> addresses_;
-    std::map<std::uint16_t, health::ServiceHealth> wanted_;
-    std::map<std::uint16_t, health::ServiceHealth> told_;  // last known of each port, while it may
-                                                           // still be asked
-    std::map<kube::ObjectKey, Trouble> conflicts_;
-    std::map<kube::ObjectKey, Trouble> troubles_;
+    Pace pace_;
+    std::optional<std::vector<net::IpAddress>> addresses_;
+    std::map<std::uint16_t, HealthRef> ports_;      // wanted, each with the Service that has it
+    std::map<kube::ObjectKey, Trouble> conflicts_;  // Services that got no port
     std::map<Key, ServerRef> listeners_;
-    std::map<Key, Backoff> backoffs_;
-    std::map<Key, std::string> refusals_;
+    std::map<Key, Refusal> refusals_;
+    std::map<kube::ObjectKey, Trouble> troubles_;  // as told
     bool retrying_ = false;
-    bool closing_ = false;
-    rt::TaskGroup tasks_;
+    bool closed_ = false;
+    rt::TaskGroup retries_;
+    rt::TaskGroup servers_;
 };
 
 }  // namespace steelyard::io_health

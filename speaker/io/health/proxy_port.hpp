@@ -41,10 +41,8 @@ public:
 
     // Takes the port now; the error is the line that on_trouble would be told. No effect when open.
     Result<> open();
-    // Serves, and tries to open while that fails, until cancelled or stopped.
+    // Serves, and tries to open while that fails, until cancelled.
     awaitable<void> run();
-    // Answers what is under way and ends run().
-    void stop();
     [[nodiscard]] bool is_open() const { return server_ != nullptr; }
     [[nodiscard]] std::uint16_t port() const { return server_ ? server_->port() : 0; }
 
@@ -56,8 +54,7 @@ private:
     Callbacks callbacks_;
     Duration retry_interval_;
     std::unique_ptr<http_server::Server> server_;
-    std::string trouble_;
-    bool stopping_ = false;
+    std::string trouble_;  // as told
 };
 
 }  // namespace steelyard::io_health
