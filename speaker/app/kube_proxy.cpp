@@ -24,7 +24,7 @@ awaitable<std::optional<std::string>> running_kube_proxy(std::uint16_t metrics_p
     request.target = "/proxyMode";
     const auto answer = co_await client.send(std::move(request));
     constexpr std::array<std::string_view, 4> kModes{"iptables", "ipvs", "nftables", "userspace"};
-    if (answer && answer->head.status == 200 &&
+    if (answer && answer->head.status == 200 && answer->head.header("Server") != kOurServerName &&
         std::find(kModes.begin(), kModes.end(), answer->body) != kModes.end()) {
         co_return answer->body;
     }

@@ -14,9 +14,11 @@ namespace {
 class KubeProxyTest : public testing::Test {
 protected:
     // What is found on a port that answers every request like this.
-    std::optional<std::string> found_when(unsigned status, const std::string& body) {
+    std::optional<std::string> found_when(
+        unsigned status, const std::string& body, const http_server::Headers& headers = {}
+    ) {
         const http_server::Handler handler = [=](http_server::Request) {
-            return answer(status, body);
+            return answer(status, body, headers);
         };
         auto server = http_server::Server::listen(ioc_.get_executor(), {}, handler);
         EXPECT_TRUE(server.has_value());
@@ -37,8 +39,12 @@ private:
     static void on_exit(const std::string& name, const std::exception_ptr& error) {
         EXPECT_FALSE(error) << name << ": " << rt::describe(error);
     }
-    static awaitable<http_server::Response> answer(unsigned status, std::string body) {
-        co_return http_server::text_response(status, std::move(body));
+    static awaitable<http_server::Response> answer(
+        unsigned status, std::string body, http_server::Headers headers
+    ) {
+        http_server::Response response = http_server::text_response(status, std::move(body));
+        response.headers = std::move(headers);
+        co_return response;
     }
     awaitable<void> ask(std::uint16_t port) {
         found_ = co_await running_kube_proxy(port);
@@ -55,6 +61,10 @@ TEST_F(KubeProxyTest, ARunningOneIsFoundByItsMode) {
 
 TEST_F(KubeProxyTest, SomebodyElseOnItsPortIsNotTakenForIt) {
     EXPECT_EQ(found_when(200, "<html>"), std::nullopt);
+}
+
+TEST_F(KubeProxyTest, AnotherSteelyardIsNotTakenForIt) {
+    EXPECT_EQ(found_when(200, "ipvs", {{"Server", "steelyard"}}), std::nullopt);
 }
 
 TEST_F(KubeProxyTest, AnErrorPageIsNotTakenForIt) {
