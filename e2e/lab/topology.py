@@ -96,7 +96,7 @@ class Topology:
 
 def mac_of(machine, interface="eth0"):
     """A fixed MAC, so that a node has the same one after a restart: locally administered, then the address."""
-    return f"02:{interface[-1:].zfill(2)}:" + ":".join(f"{byte:02x}" for byte in machine.address.packed)
+    return f"{'06' if interface == 'cni0' else '02'}:{interface[-1:].zfill(2)}:" + ":".join(f"{byte:02x}" for byte in machine.address.packed)
 
 
 def _network(value, where, kind=ipaddress.IPv4Network):
@@ -219,7 +219,8 @@ def node_commands(topology, node):
     """`ip -batch` inside a node: LAN, bridge for its pods, routes to the other nodes' pods."""
     gateway6 = [f"address add {node.pods6[1]}/64 dev cni0 nodad"] if node.pods6 else []
     return [*_joins(topology, node), *_default_routes(topology),
-            "link add cni0 type bridge forward_delay 0 mcast_snooping 0",
+            # Of its own, or it would be the lowest of its pods' and change with them.
+            f"link add cni0 address {mac_of(node, 'cni0')} type bridge forward_delay 0 mcast_snooping 0",
             f"address add {node.gateway}/{node.pods.prefixlen} dev cni0", *gateway6, "link set cni0 up",
             *_pod_routes(topology, node)]
 
