@@ -130,9 +130,13 @@ def wait_answer(cluster, where, address, port=80, protocol="TCP", *options, pods
 
 
 def wait_refused(cluster, where, address, port=80, protocol="TCP", deadline=20):
-    """Until a request is refused; neither answered nor left without an answer."""
-    cluster.wait_for(f"refusal by {protocol} {address}:{port} of {where}",
-                     lambda: cluster.request(where, address, port, protocol, seconds=1).refused, deadline)
+    """Until a request is refused; neither answered nor left without an answer. In one kernel the first refusal can
+    come while the socket is still busy with connecting; then the second SYN's counts, a second later."""
+    def refused():
+        reply = cluster.request(where, address, port, protocol, seconds=3)
+        expect(reply.refused, f"answered by {reply.pod}" if reply else reply.error)
+        return True
+    cluster.wait_for(f"refusal by {protocol} {address}:{port} of {where}", refused, deadline)
 
 
 def wait_unanswered(cluster, where, address, port=80, protocol="TCP", deadline=20):

@@ -1,0 +1,157 @@
+"""Services as pods, nodes and clients outside see them: ClusterIP, NodePort, ExternalIP, LoadBalancer.
+
+Ports come and go, Services go and come back, TCP and UDP share a number, a pod reaches itself, and a pod's own
+address arrives at the pod it asks.
+"""
+
+from cluster import expect
+from manifests import advertisement, passed, pool_object
+from proxy_objects import (answering, cluster_ip, node_port, pod_address, pod_object, port_entry, service_object, start,
+                       wait_answer, wait_pods, wait_refused, wait_unanswered)
+
+PODS = ("web-1", "web-2", "web-3")
+EXTERNAL = "203.0.113.80"
+UDP = "--udp"
+
+
+def both_families(cluster, service):
+    """A dual-stack Service's ClusterIPs."""
+    return [cluster_ip(cluster, service, family) for family in (4, 6)]
+
+
+def endpoints_come_and_go(cluster):
+    cluster.put(service_object("basic", app="basic", ipFamilyPolicy="RequireDualStack"))
+    four, six = both_families(cluster, "basic")
+    wait_refused(cluster, "pod/asker", four)
+    start(cluster, pod_object("basic-1", "node1", app="basic"), pod_object("basic-2", "node2", app="basic"))
+    for address in (four, six):
+        for where in ("pod/asker", "node3"):
+            wait_pods(cluster, where, address, {"basic-1", "basic-2"})
+    cluster.delete("Pod", "basic-1")
+    for address in (four, six):
+        wait_pods(cluster, "pod/asker", address, {"basic-2"})
+    cluster.delete("Pod", "basic-2")
+    wait_refused(cluster, "pod/asker", four)
+    wait_refused(cluster, "node3", six)
+    cluster.delete("Service", "basic")
+    passed("a Service follows its pods: none (refused), two, one, none; IPv4 and IPv6, from a pod and a node")
+
+
+def several_ports(cluster):
+    cluster.put(service_object("multi", ports=((80, "TCP", 8080), (81, "TCP", 8081))))
+    address = cluster_ip(cluster, "multi")
+    for port in (80, 81):
+        wait_pods(cluster, "pod/asker", address, PODS, port)
+    passed("both ports of a Service reach their target ports")
+    # Server-side apply merges the ports by number and protocol: a patch replaces the list.
+    cluster.patch("Service", "multi", {"spec": {"ports": [port_entry(81, target=8081), port_entry(82)]}})
+    wait_answer(cluster, "pod/asker", address, 82)
+    wait_refused(cluster, "pod/asker", address, 80)
+    wait_pods(cluster, "pod/asker", address, PODS, 81)
+    passed("a port is added, another removed and then refused, the third works on")
+    cluster.delete("Service", "multi")
+
+
+def source_is_kept(cluster):
+    cluster.put(service_object("plain", ipFamilyPolicy="RequireDualStack"))
+    for family in (4, 6):
+        own, address = pod_address(cluster, "asker", family), cluster_ip(cluster, "plain", family)
+        wait_pods(cluster, "pod/asker", address, PODS)
+        seen = cluster.shares("pod/asker", address, 80, 12)["clients"]
+        expect(list(seen) == [own], f"pods saw {seen} instead of {own}")
+    passed("pods see the address of the pod that asks their ClusterIP, on its node and on others, IPv4 and IPv6")
+
+
+def hairpin(cluster):
+    cluster.put(service_object("lonely", app="lonely", ports=(80, (80, "UDP")), type="NodePort",
+                               ipFamilyPolicy="RequireDualStack"))
+    start(cluster, pod_object("lonely", "node2", app="lonely"))
+    node = cluster.topology.node("node2")
+    for address in both_families(cluster, "lonely"):
+        for protocol in ("TCP", "UDP"):
+            reply = wait_answer(cluster, "pod/lonely", address, 80, protocol)
+            expect(reply.pod == "lonely", f"{reply.pod} answered")
+    wait_answer(cluster, "pod/lonely", node.address, node_port(cluster, "lonely"))
+    passed("a pod reaches itself through its own Service: ClusterIP by TCP and UDP, IPv4 and IPv6, and NodePort")
+    cluster.delete("Service", "lonely")
+    cluster.delete("Pod", "lonely")
+
+
+def up_down_and_back(cluster):
+    old = "10.96.0.50"
+    cluster.put(service_object("first", clusterIP=old), service_object("second"))
+    for name in ("first", "second"):
+        wait_pods(cluster, "node1", cluster_ip(cluster, name), PODS)
+    cluster.delete("Service", "first")
+    wait_unanswered(cluster, "node1", old)
+    wait_unanswered(cluster, "pod/asker", old)
+    answering(cluster, "node1", cluster_ip(cluster, "second"))
+    cluster.put(service_object("third"))
+    wait_pods(cluster, "node1", cluster_ip(cluster, "third"), PODS)
+    answering(cluster, "pod/asker", cluster_ip(cluster, "second"))
+    passed("one Service goes, another comes, the one beside them answers all the time")
+    cluster.put(service_object("first", clusterIP=old))
+    wait_pods(cluster, "node1", old, PODS)
+    wait_pods(cluster, "pod/asker", old, PODS)
+    passed("a Service that was deleted and made again works at its old address")
+    cluster.delete("Service", "first", "second", "third")
+
+
+def node_ports(cluster):
+    cluster.put(service_object("open", ports=(80, (80, "UDP")), type="NodePort", ipFamilyPolicy="RequireDualStack"))
+    port = node_port(cluster, "open")
+    expect(port == node_port(cluster, "open", 80, "UDP"), "TCP and UDP have different node ports")
+    for node in cluster.topology.nodes:
+        for address in (str(node.address), str(node.address6)):
+            wait_pods(cluster, "client", address, PODS, port)
+            wait_pods(cluster, "client", address, PODS, port, UDP)
+    for where in ("pod/asker", "node1", "remote"):
+        wait_pods(cluster, where, str(cluster.topology.node("node2").address), PODS, port)
+        wait_pods(cluster, where, str(cluster.topology.node("node1").address), PODS, port, UDP)
+    passed("a NodePort answers on every node's addresses, TCP and UDP on one number, from outside, pods and nodes")
+    cluster.patch("Service", "open", {"spec": {"ports": [port_entry(80, nodePort=port)]}})
+    node = str(cluster.topology.node("node3").address)
+    wait_unanswered(cluster, "client", node, port, "UDP")
+    wait_pods(cluster, "client", node, PODS, port)
+    passed("UDP goes and TCP stays on the same number")
+    cluster.delete("Service", "open")
+    wait_refused(cluster, "client", node, port)
+
+
+def external_ip(cluster):
+    cluster.put(service_object("outer", externalIPs=[EXTERNAL]))
+    for where in ("pod/asker", "pod/web-2", "node3"):
+        wait_pods(cluster, where, EXTERNAL, PODS)
+    cluster.delete("Service", "outer")
+    wait_unanswered(cluster, "node3", EXTERNAL)
+    passed("an ExternalIP that no node has answers pods and nodes, and nobody once its Service is gone")
+
+
+def same_port_two_protocols(cluster):
+    cluster.put(pool_object("pool", "192.168.100.200/30"), advertisement(),
+                service_object("twofold", ports=(80, (80, "UDP")), type="LoadBalancer"))
+    address, balanced = cluster_ip(cluster, "twofold"), cluster.wait_external_ip("twofold")
+    for way in ((), (UDP,)):
+        for where in ("pod/asker", "node2"):
+            wait_pods(cluster, where, address, PODS, 80, *way)
+            wait_pods(cluster, where, balanced, PODS, 80, *way)
+        wait_pods(cluster, "client", balanced, PODS, 80, *way)
+    passed("TCP and UDP on one port number: ClusterIP and EXTERNAL-IP, from pods, nodes and outside")
+    cluster.patch("Service", "twofold", {"spec": {"ports": [port_entry(80)]}})
+    wait_unanswered(cluster, "pod/asker", address, 80, "UDP")
+    wait_pods(cluster, "pod/asker", address, PODS)
+    cluster.delete("Service", "twofold")
+    wait_unanswered(cluster, "client", balanced)
+
+
+def run(cluster):
+    start(cluster, *(pod_object(name, f"node{name[-1]}", words=(8080, 8081)) for name in PODS),
+          pod_object("asker", "node1", app="asker"))
+    endpoints_come_and_go(cluster)
+    several_ports(cluster)
+    source_is_kept(cluster)
+    hairpin(cluster)
+    up_down_and_back(cluster)
+    node_ports(cluster)
+    external_ip(cluster)
+    same_port_two_protocols(cluster)
