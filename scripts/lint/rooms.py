@@ -10,7 +10,7 @@ TIERS = [
     ["common/net", "common/wire", "common/yaml"],
     ["common/metrics", "common/kube/model"],
     ["common/kube/watch", "common/kube/lease", "common/config"],
-    ["speaker/gossip/wire", "speaker/bgp/wire"],
+    ["speaker/gossip/wire", "speaker/bgp/wire", "speaker/proxy/select"],
     ["controller/ipam", "controller/admission",
      "speaker/gossip", "speaker/ring", "speaker/elect", "speaker/l2", "speaker/bfd", "speaker/bgp/discovery",
      "speaker/bgp/session", "speaker/bgp/rib", "speaker/proxy", "speaker/health"],

@@ -3,6 +3,7 @@
 #include "common/kube/model/core.hpp"
 #include "speaker/proxy/config.hpp"
 #include "speaker/proxy/flat_map.hpp"
+#include "speaker/proxy/marks.hpp"
 #include "speaker/proxy/tables.hpp"
 
 #include <cstdint>
@@ -80,9 +81,15 @@ struct Changes {
 
 // Whether the proxy has anything to do with this Service.
 [[nodiscard]] bool is_proxied(const kube::Service& service, Mode mode);
+// Takes from `marks` what the Service needs and gives back what it needs no more.
 [[nodiscard]] ServiceTables plan_service(
-    const kube::Service& service, const std::vector<SliceRef>& slices, const Context& context
+    const kube::Service& service,
+    const std::vector<SliceRef>& slices,
+    const Context& context,
+    MarkAllocator& marks
 );
+// What belongs to no Service; null when that is nothing.
+[[nodiscard]] std::shared_ptr<const ServiceTables> plan_cluster(const Context& context);
 [[nodiscard]] Tables plan(const Input& input);
 
 }  // namespace steelyard::proxy
