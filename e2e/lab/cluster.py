@@ -102,8 +102,8 @@ class Reply:
 
     @property
     def refused(self):
-        """Whether somebody said that nobody listens there."""
-        return self.error == "Connection refused"
+        """Whether somebody said that nobody listens there; a node's own IPVS says so when a datagram is sent."""
+        return self.error in ("Connection refused", "Operation not permitted")
 
 
 class Prober:
