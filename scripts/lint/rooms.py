@@ -14,6 +14,7 @@ TIERS = [
     ["controller/ipam", "controller/admission",
      "speaker/gossip", "speaker/ring", "speaker/elect", "speaker/l2", "speaker/bfd", "speaker/bgp/discovery",
      "speaker/bgp/session", "speaker/bgp/rib", "speaker/proxy", "speaker/health"],
+    ["speaker/proxy/conntrack"],
     ["controller/plan", "controller/certs", "speaker/plan", "speaker/netlink",
      "speaker/proxy/diff", "speaker/proxy/rules"],
     ["common/log", "common/rt"],

@@ -1,5 +1,7 @@
 #include "speaker/netlink/ipset.hpp"
 
+#include "common/base/check.hpp"
+
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/ipset/ip_set_hash.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -46,16 +48,27 @@ void put_address(MessageWriter& message, unsigned type, const net::IpAddress& ad
     message.close(nested);
 }
 
-void put_entry(MessageWriter& message, SetId set, const SetEntry& entry) {
+bool has_port(SetType type) {
+    return type != SetType::HashIp && type != SetType::HashNet;
+}
+
+void put_entry(MessageWriter& message, SetId set, const SetEntry& entry, std::uint32_t mark) {
     const SetType type = proxy::set_type(set.name);
     const std::size_t nested = message.open(IPSET_ATTR_DATA);
     if (type != SetType::BitmapPort) {
         put_address(message, IPSET_ATTR_IP, entry.ip);
     }
-    if (type != SetType::HashIp) {
+    if (type == SetType::HashNet) {
+        message.u8(IPSET_ATTR_CIDR, entry.prefix_length);
+    }
+    if (mark != 0) {
+        // Value and mask; the mask says which bits of a packet's mark are set.
+        message.be64(IPSET_ATTR_SKBMARK | kNetOrder, std::uint64_t{mark} << 32U | 0xffffffffU);
+    }
+    if (has_port(type)) {
         message.be16(IPSET_ATTR_PORT | kNetOrder, entry.port);
     }
-    if (type != SetType::HashIp && type != SetType::BitmapPort) {
+    if (has_port(type) && type != SetType::BitmapPort) {
         message.u8(IPSET_ATTR_PROTO, net::ip_protocol_number(entry.protocol));
     }
     if (type == SetType::HashIpPortIp && entry.second_ip) {
@@ -68,10 +81,38 @@ void put_entry(MessageWriter& message, SetId set, const SetEntry& entry) {
     message.close(nested);
 }
 
-Bytes entry_message(unsigned command, std::string_view name, SetId set, const SetEntry& entry) {
+Bytes pair_message(unsigned command, std::string_view one, std::string_view other) {
+    MessageWriter message = begin(command);
+    message.text(IPSET_ATTR_SETNAME, one);
+    message.text(IPSET_ATTR_SETNAME2, other);
+    return message.take();
+}
+
+// The revision of each type that brought skbinfo (Linux 3.18): what every ipset program of the last
+// ten years can list, and more than the other sets need.
+std::uint8_t revision_with_marks(SetType type) {
+    switch (type) {
+        case SetType::BitmapPort:
+            return 3;
+        case SetType::HashIp:
+            return 4;
+        case SetType::HashIpPort:
+        case SetType::HashIpPortIp:
+            return 5;
+        case SetType::HashNet:
+            return 6;
+        case SetType::HashIpPortNet:
+            return 7;
+    }
+    SY_CHECK(false, "unreachable");
+}
+
+Bytes entry_message(
+    unsigned command, std::string_view name, SetId set, const SetEntry& entry, std::uint32_t mark
+) {
     MessageWriter message = begin(command);
     message.text(IPSET_ATTR_SETNAME, name);
-    put_entry(message, set, entry);
+    put_entry(message, set, entry, mark);
     return message.take();
 }
 
@@ -99,6 +140,16 @@ std::optional<net::Protocol> protocol_of(std::optional<std::uint8_t> number) {
 }
 
 bool read_entry(const Attributes& data, SetType type, SetEntry& entry) {
+    if (type == SetType::HashNet) {
+        const auto address = read_address(data, IPSET_ATTR_IP);
+        if (!address) {
+            return false;
+        }
+        const auto whole = static_cast<std::uint8_t>(address->bits());
+        entry.ip = *address;
+        entry.prefix_length = std::min(data.u8(IPSET_ATTR_CIDR).value_or(whole), whole);
+        return true;
+    }
     if (type != SetType::BitmapPort) {
         const auto address = read_address(data, IPSET_ATTR_IP);
         if (!address) {
@@ -143,11 +194,24 @@ Bytes get_type(SetId set) {
     return message.take();
 }
 
-std::optional<std::uint8_t> decode_revision(ByteView payload) {
-    return Attributes(payload, sizeof(nfgenmsg)).u8(IPSET_ATTR_REVISION);
+std::optional<Revisions> decode_revisions(ByteView payload) {
+    const Attributes type(payload, sizeof(nfgenmsg));
+    const auto newest = type.u8(IPSET_ATTR_REVISION);
+    if (!newest) {
+        return std::nullopt;
+    }
+    return Revisions{*newest, type.u8(IPSET_ATTR_REVISION_MIN).value_or(*newest)};
 }
 
-Bytes create(std::string_view name, SetId set, std::uint8_t revision) {
+std::optional<std::uint8_t> choose_revision(SetId set, const Revisions& revisions) {
+    const std::uint8_t wanted = revision_with_marks(proxy::set_type(set.name));
+    if (proxy::has_marks(set.name) && revisions.newest < wanted) {
+        return std::nullopt;
+    }
+    return std::clamp(wanted, revisions.oldest, revisions.newest);
+}
+
+Bytes create(std::string_view name, SetId set, std::uint8_t revision, std::uint32_t max_elements) {
     const SetType type = proxy::set_type(set.name);
     MessageWriter message = begin(IPSET_CMD_CREATE, NLM_F_CREATE);
     message.text(IPSET_ATTR_SETNAME, name);
@@ -159,7 +223,10 @@ Bytes create(std::string_view name, SetId set, std::uint8_t revision) {
         message.be16(IPSET_ATTR_PORT | kNetOrder, 0);
         message.be16(IPSET_ATTR_PORT_TO | kNetOrder, 65535);
     } else {
-        message.be32(IPSET_ATTR_MAXELEM | kNetOrder, kMaxElements);
+        message.be32(IPSET_ATTR_MAXELEM | kNetOrder, max_elements);
+    }
+    if (proxy::has_marks(set.name)) {
+        message.be32(IPSET_ATTR_CADT_FLAGS | kNetOrder, IPSET_FLAG_WITH_SKBINFO);
     }
     message.close(data);
     return message.take();
@@ -171,12 +238,44 @@ Bytes destroy(std::string_view name) {
     return message.take();
 }
 
-Bytes add(std::string_view name, SetId set, const SetEntry& entry) {
-    return entry_message(IPSET_CMD_ADD, name, set, entry);
+Bytes rename(std::string_view from, std::string_view to) {
+    return pair_message(IPSET_CMD_RENAME, from, to);
+}
+
+Bytes swap(std::string_view one, std::string_view other) {
+    return pair_message(IPSET_CMD_SWAP, one, other);
+}
+
+Bytes dump_headers() {
+    MessageWriter message = begin(IPSET_CMD_LIST, NLM_F_DUMP);
+    message.be32(IPSET_ATTR_FLAGS | kNetOrder, IPSET_FLAG_LIST_HEADER);
+    return message.take();
+}
+
+std::optional<Header> decode_header(ByteView payload) {
+    const Attributes set(payload, sizeof(nfgenmsg));
+    const Attributes data = set.nested(IPSET_ATTR_DATA);
+    Header header;
+    header.name = set.text(IPSET_ATTR_SETNAME);
+    header.type = set.text(IPSET_ATTR_TYPENAME);
+    if (header.name.empty() || header.type.empty()) {
+        return std::nullopt;
+    }
+    header.revision = set.u8(IPSET_ATTR_REVISION).value_or(0);
+    header.max_elements = data.be32(IPSET_ATTR_MAXELEM).value_or(0);
+    header.elements = data.be32(IPSET_ATTR_ELEMENTS).value_or(0);
+    header.references = data.be32(IPSET_ATTR_REFERENCES).value_or(0);
+    const std::uint32_t flags = data.be32(IPSET_ATTR_CADT_FLAGS).value_or(0);
+    header.carries_marks = (flags & IPSET_FLAG_WITH_SKBINFO) != 0;
+    return header;
+}
+
+Bytes add(std::string_view name, SetId set, const SetEntry& entry, std::uint32_t mark) {
+    return entry_message(IPSET_CMD_ADD, name, set, entry, mark);
 }
 
 Bytes del(std::string_view name, SetId set, const SetEntry& entry) {
-    return entry_message(IPSET_CMD_DEL, name, set, entry);
+    return entry_message(IPSET_CMD_DEL, name, set, entry, 0);
 }
 
 Bytes list(std::string_view name) {
@@ -185,17 +284,17 @@ Bytes list(std::string_view name) {
     return message.take();
 }
 
-std::vector<SetEntry> decode_members(ByteView payload, SetId set) {
-    std::vector<SetEntry> members;
-    const Attributes list = Attributes(payload, sizeof(nfgenmsg)).nested(IPSET_ATTR_ADT);
-    for (const auto& [type, value] : list.all()) {
+void decode_members(ByteView payload, SetId set, const OnMember& on_member) {
+    const SetType type = proxy::set_type(set.name);
+    Attributes list = Attributes(payload, sizeof(nfgenmsg)).nested(IPSET_ATTR_ADT);
+    while (const auto member = list.next()) {
+        const Attributes data(member->value);
         SetEntry entry;
-        if (type == IPSET_ATTR_DATA &&
-            read_entry(Attributes(value), proxy::set_type(set.name), entry)) {
-            members.push_back(entry);
+        if (member->type == IPSET_ATTR_DATA && read_entry(data, type, entry)) {
+            const std::uint64_t mark = data.be64(IPSET_ATTR_SKBMARK).value_or(0);
+            on_member(entry, static_cast<std::uint32_t>(mark >> 32U));
         }
     }
-    return members;
 }
 
 std::string describe_error(int error) {

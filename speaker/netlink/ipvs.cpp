@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <string>
 
 namespace steelyard::netlink::ipvs {
 namespace {
@@ -14,9 +16,10 @@ namespace {
 using proxy::Scheduling;
 using proxy::VirtualServerKey;
 
-// Not in the installed kernel headers: the `mh` scheduler reads the second scheduler flag as "hash
-// the source port too" (net/netfilter/ipvs/ip_vs_mh.c).
-constexpr std::uint32_t kMhPort = IP_VS_SVC_F_SCHED2;
+// The schedulers `sh` and `mh` read the first two scheduler flags alike (net/netfilter/ipvs):
+// another real server when the hashed one takes nobody; the source port hashed too.
+constexpr std::uint32_t kFallback = IP_VS_SVC_F_SCHED1;
+constexpr std::uint32_t kSourcePort = IP_VS_SVC_F_SCHED2;
 
 MessageWriter begin(std::uint16_t family, std::uint8_t command, std::uint16_t flags = 0) {
     MessageWriter message(family, flags);
@@ -41,6 +44,10 @@ void put_address(MessageWriter& message, unsigned type, const net::IpAddress& ad
 void put_key(MessageWriter& message, const VirtualServerKey& key) {
     const net::IpAddress& address = key.endpoint.address;
     message.u16(IPVS_SVC_ATTR_AF, address_family(address.family()));
+    if (key.mark != 0) {
+        message.u32(IPVS_SVC_ATTR_FWMARK, key.mark);
+        return;
+    }
     message.u16(IPVS_SVC_ATTR_PROTOCOL, net::ip_protocol_number(key.protocol));
     put_address(message, IPVS_SVC_ATTR_ADDR, address);
     message.be16(IPVS_SVC_ATTR_PORT, key.endpoint.port);
@@ -60,7 +67,8 @@ void put_service(
     message.text(IPVS_SVC_ATTR_SCHED_NAME, scheduling.scheduler);
     ip_vs_flags flags{};
     flags.flags = (scheduling.persistence > 0 ? std::uint32_t{IP_VS_SVC_F_PERSISTENT} : 0U) |
-                  (scheduling.flags.source_port_hash ? kMhPort : 0U);
+                  (scheduling.flags.fallback ? kFallback : 0U) |
+                  (scheduling.flags.source_port_hash ? kSourcePort : 0U);
     flags.mask = ~0U;
     message.attribute(IPVS_SVC_ATTR_FLAGS, std::as_bytes(std::span(&flags, 1)));
     message.u32(IPVS_SVC_ATTR_TIMEOUT, scheduling.persistence);
@@ -133,6 +141,29 @@ std::optional<net::Family> family_of(std::uint16_t number) {
     return number == AF_INET6 ? std::optional(net::Family::V6) : std::nullopt;
 }
 
+std::optional<VirtualServerKey> read_key(const Attributes& service) {
+    const auto family = family_of(service.u16(IPVS_SVC_ATTR_AF).value_or(0));
+    if (!family) {
+        return std::nullopt;
+    }
+    VirtualServerKey key;
+    if (const auto mark = service.u32(IPVS_SVC_ATTR_FWMARK)) {
+        key.endpoint.address =
+            *family == net::Family::V4 ? net::IpAddress() : net::IpAddress::v6({});
+        key.mark = *mark;
+        return *mark == 0 ? std::nullopt : std::optional(key);
+    }
+    const auto protocol = protocol_of(service.u16(IPVS_SVC_ATTR_PROTOCOL).value_or(0));
+    const auto address = read_address(service, IPVS_SVC_ATTR_ADDR, *family);
+    const auto port = service.be16(IPVS_SVC_ATTR_PORT);
+    if (!protocol || !address || !port) {
+        return std::nullopt;
+    }
+    key.protocol = *protocol;
+    key.endpoint = {*address, *port};
+    return key;
+}
+
 }  // namespace
 
 Bytes get_family() {
@@ -191,6 +222,12 @@ Bytes del_dest(
     return dest_message(family, IPVS_CMD_DEL_DEST, key, real_server, std::nullopt);
 }
 
+Bytes get_service(std::uint16_t family, const VirtualServerKey& key) {
+    MessageWriter message = begin(family, IPVS_CMD_GET_SERVICE);
+    put_service_key(message, key);
+    return message.take();
+}
+
 Bytes dump_services(std::uint16_t family) {
     return begin(family, IPVS_CMD_GET_SERVICE, NLM_F_DUMP).take();
 }
@@ -201,47 +238,67 @@ Bytes dump_dests(std::uint16_t family, const VirtualServerKey& key) {
     return message.take();
 }
 
-Bytes set_timeouts(
-    std::uint16_t family,
-    std::chrono::seconds tcp,
-    std::chrono::seconds tcp_fin,
-    std::chrono::seconds udp
-) {
+Bytes set_timeouts(std::uint16_t family, const Timeouts& timeouts) {
+    const auto number = [](std::chrono::seconds seconds) {
+        return static_cast<std::uint32_t>(seconds.count());
+    };
     MessageWriter message = begin(family, IPVS_CMD_SET_CONFIG);
-    message.u32(IPVS_CMD_ATTR_TIMEOUT_TCP, static_cast<std::uint32_t>(tcp.count()));
-    message.u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, static_cast<std::uint32_t>(tcp_fin.count()));
-    message.u32(IPVS_CMD_ATTR_TIMEOUT_UDP, static_cast<std::uint32_t>(udp.count()));
+    message.u32(IPVS_CMD_ATTR_TIMEOUT_TCP, number(timeouts.tcp));
+    message.u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, number(timeouts.tcp_fin));
+    message.u32(IPVS_CMD_ATTR_TIMEOUT_UDP, number(timeouts.udp));
     return message.take();
+}
+
+Bytes get_timeouts(std::uint16_t family) {
+    return begin(family, IPVS_CMD_GET_CONFIG).take();
+}
+
+std::optional<Timeouts> decode_timeouts(ByteView payload) {
+    const Attributes config(payload, sizeof(genlmsghdr));
+    const auto tcp = config.u32(IPVS_CMD_ATTR_TIMEOUT_TCP);
+    const auto tcp_fin = config.u32(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN);
+    if (!tcp || !tcp_fin) {
+        return std::nullopt;
+    }
+    Timeouts timeouts;
+    timeouts.tcp = std::chrono::seconds(*tcp);
+    timeouts.tcp_fin = std::chrono::seconds(*tcp_fin);
+    timeouts.udp = std::chrono::seconds(config.u32(IPVS_CMD_ATTR_TIMEOUT_UDP).value_or(0));
+    return timeouts;
+}
+
+Bytes get_info(std::uint16_t family) {
+    return begin(family, IPVS_CMD_GET_INFO).take();
+}
+
+std::optional<Info> decode_info(ByteView payload) {
+    const Attributes attributes(payload, sizeof(genlmsghdr));
+    const auto version = attributes.u32(IPVS_INFO_ATTR_VERSION);
+    const auto size = attributes.u32(IPVS_INFO_ATTR_CONN_TAB_SIZE);
+    return version && size ? std::optional(Info{*version, *size}) : std::nullopt;
 }
 
 std::optional<Service> decode_service(ByteView payload) {
     const Attributes service =
         Attributes(payload, sizeof(genlmsghdr)).nested(IPVS_CMD_ATTR_SERVICE);
-    const auto family = family_of(service.u16(IPVS_SVC_ATTR_AF).value_or(0));
-    const auto protocol = protocol_of(service.u16(IPVS_SVC_ATTR_PROTOCOL).value_or(0));
-    const auto port = service.be16(IPVS_SVC_ATTR_PORT);
-    if (!family || !protocol || !port || service.find(IPVS_SVC_ATTR_FWMARK)) {
-        return std::nullopt;
-    }
-    const auto address = read_address(service, IPVS_SVC_ATTR_ADDR, *family);
-    const auto flags_value = service.find(IPVS_SVC_ATTR_FLAGS);
-    const auto flags = read_header<ip_vs_flags>(flags_value.value_or(ByteView{}));
-    if (!address || !flags) {
+    const auto key = read_key(service);
+    const auto flags =
+        read_header<ip_vs_flags>(service.find(IPVS_SVC_ATTR_FLAGS).value_or(ByteView{}));
+    if (!key || !flags) {
         return std::nullopt;
     }
     Service result;
-    result.key = {*protocol, {*address, *port}};
+    result.key = *key;
     result.scheduling.scheduler = service.text(IPVS_SVC_ATTR_SCHED_NAME);
     if ((flags->flags & IP_VS_SVC_F_PERSISTENT) != 0) {
         result.scheduling.persistence = service.u32(IPVS_SVC_ATTR_TIMEOUT).value_or(0);
     }
-    result.scheduling.flags.source_port_hash = (flags->flags & kMhPort) != 0;
+    result.scheduling.flags.fallback = (flags->flags & kFallback) != 0;
+    result.scheduling.flags.source_port_hash = (flags->flags & kSourcePort) != 0;
     return result;
 }
 
-std::optional<std::pair<net::Endpoint, std::uint32_t>> decode_dest(
-    ByteView payload, net::Family service_family
-) {
+std::optional<Dest> decode_dest(ByteView payload, net::Family service_family) {
     const Attributes dest = Attributes(payload, sizeof(genlmsghdr)).nested(IPVS_CMD_ATTR_DEST);
     const auto own_family = dest.u16(IPVS_DEST_ATTR_ADDR_FAMILY);
     const auto family = own_family ? family_of(*own_family) : std::optional(service_family);
@@ -254,7 +311,17 @@ std::optional<std::pair<net::Endpoint, std::uint32_t>> decode_dest(
     if (!address) {
         return std::nullopt;
     }
-    return std::pair(net::Endpoint{*address, *port}, *weight);
+    Dest result;
+    result.endpoint = {*address, *port};
+    result.weight = *weight;
+    const std::uint32_t method =
+        dest.u32(IPVS_DEST_ATTR_FWD_METHOD).value_or(IP_VS_CONN_F_MASQ) & IP_VS_CONN_F_FWD_MASK;
+    // The kernel says "local" of a real server that is one of the node's own addresses.
+    result.masquerading = method == IP_VS_CONN_F_MASQ || method == IP_VS_CONN_F_LOCALNODE;
+    result.active = dest.u32(IPVS_DEST_ATTR_ACTIVE_CONNS).value_or(0);
+    result.inactive = dest.u32(IPVS_DEST_ATTR_INACT_CONNS).value_or(0);
+    result.persistent = dest.u32(IPVS_DEST_ATTR_PERSIST_CONNS).value_or(0);
+    return result;
 }
 
 }  // namespace steelyard::netlink::ipvs

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 
 // IPVS generic netlink (linux/ip_vs.h) to and from the proxy's values. Pure. `family` is the number
-// the kernel gave the family "IPVS". Forwarding is always masquerading, as kube-proxy's is.
+// the kernel gave the family "IPVS". Forwarding is always masquerading, as kube-proxy's is. A key
+// with a mark is a firewall-mark service.
 namespace steelyard::netlink::ipvs {
 
 [[nodiscard]] Bytes get_family();  // to the generic netlink controller
@@ -38,25 +38,43 @@ namespace steelyard::netlink::ipvs {
 [[nodiscard]] Bytes del_dest(
     std::uint16_t family, const proxy::VirtualServerKey& key, const net::Endpoint& real_server
 );
+[[nodiscard]] Bytes get_service(std::uint16_t family, const proxy::VirtualServerKey& key);
 [[nodiscard]] Bytes dump_services(std::uint16_t family);
 [[nodiscard]] Bytes dump_dests(std::uint16_t family, const proxy::VirtualServerKey& key);
-// Idle timeouts; 0 keeps the kernel's.
-[[nodiscard]] Bytes set_timeouts(
-    std::uint16_t family,
-    std::chrono::seconds tcp,
-    std::chrono::seconds tcp_fin,
-    std::chrono::seconds udp
-);
+
+// Idle timeouts; when written, 0 keeps the kernel's.
+struct Timeouts {
+    std::chrono::seconds tcp{0};
+    std::chrono::seconds tcp_fin{0};
+    std::chrono::seconds udp{0};
+    friend bool operator==(const Timeouts&, const Timeouts&) = default;
+};
+[[nodiscard]] Bytes set_timeouts(std::uint16_t family, const Timeouts& timeouts);
+[[nodiscard]] Bytes get_timeouts(std::uint16_t family);
+[[nodiscard]] std::optional<Timeouts> decode_timeouts(ByteView payload);
+
+struct Info {
+    std::uint32_t version = 0;                // 0x010201 is 1.2.1
+    std::uint32_t connection_table_size = 0;  // buckets
+};
+[[nodiscard]] Bytes get_info(std::uint16_t family);
+[[nodiscard]] std::optional<Info> decode_info(ByteView payload);
 
 struct Service {
     proxy::VirtualServerKey key;
     proxy::Scheduling scheduling;
 };
-// Of a dump's answers; nullopt for what the proxy cannot own: firewall-mark services and anything
-// malformed.
+// Of a dump's answers; nullopt for anything malformed.
 [[nodiscard]] std::optional<Service> decode_service(ByteView payload);
-[[nodiscard]] std::optional<std::pair<net::Endpoint, std::uint32_t>> decode_dest(
-    ByteView payload, net::Family service_family
-);
+
+struct Dest {
+    net::Endpoint endpoint;
+    std::uint32_t weight = 0;
+    bool masquerading = true;      // as all of ours are
+    std::uint32_t active = 0;      // established connections
+    std::uint32_t inactive = 0;    // the others, and all of UDP
+    std::uint32_t persistent = 0;  // persistence templates
+};
+[[nodiscard]] std::optional<Dest> decode_dest(ByteView payload, net::Family service_family);
 
 }  // namespace steelyard::netlink::ipvs

@@ -54,9 +54,18 @@ Bytes dump_links() {
     return message.take();
 }
 
-Bytes dump_addresses() {
+Bytes get_link(std::string_view name) {
+    MessageWriter message(RTM_GETLINK, 0);
+    message.header(ifinfomsg{});
+    message.text(IFLA_IFNAME, name);
+    return message.take();
+}
+
+Bytes dump_addresses(unsigned index) {
     MessageWriter message(RTM_GETADDR, NLM_F_DUMP);
-    message.header(ifaddrmsg{});
+    ifaddrmsg header{};
+    header.ifa_index = index;
+    message.header(header);
     return message.take();
 }
 

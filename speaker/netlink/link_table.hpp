@@ -14,7 +14,9 @@
 namespace steelyard::netlink {
 
 [[nodiscard]] Bytes dump_links();
-[[nodiscard]] Bytes dump_addresses();
+[[nodiscard]] Bytes get_link(std::string_view name);  // ENODEV when absent
+// Of one link, if the socket asks for strict checking; `index` 0: of all.
+[[nodiscard]] Bytes dump_addresses(unsigned index = 0);
 [[nodiscard]] Bytes new_dummy_link(std::string_view name);
 [[nodiscard]] Bytes del_link(unsigned index);
 [[nodiscard]] Bytes new_address(unsigned index, const net::IpAddress& address);  // /32 or /128

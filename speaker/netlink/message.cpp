@@ -1,6 +1,7 @@
 #include "speaker/netlink/message.hpp"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netlink.h>
 
 #include <algorithm>
@@ -38,6 +39,8 @@ std::uint32_t swap_to_network(std::uint32_t value) {
 }  // namespace
 
 MessageWriter::MessageWriter(std::uint16_t type, std::uint16_t flags) {
+    constexpr std::size_t kUsual = 256;
+    bytes_.reserve(kUsual);
     nlmsghdr message{};
     message.nlmsg_type = type;
     message.nlmsg_flags = flags;
@@ -72,6 +75,11 @@ void MessageWriter::u32(unsigned type, std::uint32_t value) {
 
 void MessageWriter::be16(unsigned type, std::uint16_t host_order) {
     u16(type, swap_to_network(host_order));
+}
+
+void MessageWriter::be64(unsigned type, std::uint64_t host_order) {
+    const std::uint64_t value = htobe64(host_order);
+    attribute(type, std::as_bytes(std::span(&value, 1)));
 }
 
 void MessageWriter::be32(unsigned type, std::uint32_t host_order) {
@@ -111,19 +119,24 @@ void address(Bytes& message, std::uint32_t sequence, std::uint16_t more_flags) {
     std::memcpy(message.data(), &header, sizeof header);
 }
 
+std::optional<Message> next_message(ByteView& datagram) {
+    const auto header = read_header<nlmsghdr>(datagram);
+    if (!header || header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > datagram.size()) {
+        return std::nullopt;
+    }
+    Message message;
+    message.type = header->nlmsg_type;
+    message.flags = header->nlmsg_flags;
+    message.sequence = header->nlmsg_seq;
+    message.payload = datagram.subspan(sizeof(nlmsghdr), header->nlmsg_len - sizeof(nlmsghdr));
+    datagram = datagram.subspan(std::min(aligned(header->nlmsg_len), datagram.size()));
+    return message;
+}
+
 std::vector<Message> split(ByteView datagram) {
     std::vector<Message> messages;
-    while (const auto header = read_header<nlmsghdr>(datagram)) {
-        if (header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > datagram.size()) {
-            break;
-        }
-        Message message;
-        message.type = header->nlmsg_type;
-        message.flags = header->nlmsg_flags;
-        message.sequence = header->nlmsg_seq;
-        message.payload = datagram.subspan(sizeof(nlmsghdr), header->nlmsg_len - sizeof(nlmsghdr));
-        messages.push_back(message);
-        datagram = datagram.subspan(std::min(aligned(header->nlmsg_len), datagram.size()));
+    while (const auto message = next_message(datagram)) {
+        messages.push_back(*message);
     }
     return messages;
 }
@@ -137,25 +150,29 @@ std::optional<int> decode_ack(const Message& message) {
     return *error == std::numeric_limits<int>::min() ? EPROTO : -*error;
 }
 
-Attributes::Attributes(ByteView payload, std::size_t header_size) {
-    payload = payload.subspan(std::min(aligned(header_size), payload.size()));
-    while (const auto header = read_header<nlattr>(payload)) {
-        if (header->nla_len < sizeof(nlattr) || header->nla_len > payload.size()) {
-            break;
-        }
-        all_.emplace_back(
-            header->nla_type & kTypeMask,
-            payload.subspan(sizeof(nlattr), header->nla_len - sizeof(nlattr))
-        );
-        payload = payload.subspan(std::min(aligned(header->nla_len), payload.size()));
+Attributes::Attributes(ByteView payload, std::size_t header_size)
+    : rest_(payload.subspan(std::min(aligned(header_size), payload.size()))) {}
+
+std::optional<Attributes::Attribute> Attributes::next() {
+    const auto header = read_header<nlattr>(rest_);
+    if (!header || header->nla_len < sizeof(nlattr) || header->nla_len > rest_.size()) {
+        return std::nullopt;
     }
+    Attribute attribute;
+    attribute.type = header->nla_type & kTypeMask;
+    attribute.value = rest_.subspan(sizeof(nlattr), header->nla_len - sizeof(nlattr));
+    rest_ = rest_.subspan(std::min(aligned(header->nla_len), rest_.size()));
+    return attribute;
 }
 
 std::optional<ByteView> Attributes::find(unsigned type) const {
-    const auto found = std::find_if(all_.begin(), all_.end(), [type](const auto& attribute) {
-        return attribute.first == type;
-    });
-    return found == all_.end() ? std::nullopt : std::optional(found->second);
+    Attributes left = *this;
+    while (const auto attribute = left.next()) {
+        if (attribute->type == type) {
+            return attribute->value;
+        }
+    }
+    return std::nullopt;
 }
 
 Attributes Attributes::nested(unsigned type) const {
@@ -182,6 +199,11 @@ std::optional<std::uint16_t> Attributes::be16(unsigned type) const {
 std::optional<std::uint32_t> Attributes::be32(unsigned type) const {
     const auto value = u32(type);
     return value ? std::optional(swap_to_network(*value)) : std::nullopt;
+}
+
+std::optional<std::uint64_t> Attributes::be64(unsigned type) const {
+    const auto value = number<std::uint64_t>(find(type));
+    return value ? std::optional<std::uint64_t>(be64toh(*value)) : std::nullopt;
 }
 
 std::string_view Attributes::text(unsigned type) const {

@@ -35,6 +35,7 @@ public:
     void u32(unsigned type, std::uint32_t value);
     void be16(unsigned type, std::uint16_t host_order);
     void be32(unsigned type, std::uint32_t host_order);
+    void be64(unsigned type, std::uint64_t host_order);
     void text(unsigned type, std::string_view value);  // with its terminating zero
     [[nodiscard]] std::size_t open(unsigned type);     // a nested attribute, until close()
     void close(std::size_t opened);
@@ -56,14 +57,17 @@ struct Message {
     ByteView payload;  // views the datagram
 };
 
-// Splits a datagram; a message with an impossible length ends the list.
+// Takes the first message off a datagram; nullopt at its end or at an impossible length.
+[[nodiscard]] std::optional<Message> next_message(ByteView& datagram);
+// All of them.
 [[nodiscard]] std::vector<Message> split(ByteView datagram);
 
 // Of a NLMSG_ERROR payload: the errno, 0 for an acknowledgement. Kernel errors are negative there.
 [[nodiscard]] std::optional<int> decode_ack(const Message& message);
 
-// The attributes after a fixed header of `header_size` bytes; the type's flag bits are dropped, and
-// of two attributes of one type the first counts.
+// The attributes after a fixed header of `header_size` bytes, up to the first impossible length;
+// the type's flag bits are dropped, and of two attributes of one type the first counts. A view:
+// looking one up is a scan, which for the dozen attributes of a message beats an index.
 class Attributes {
 public:
     explicit Attributes(ByteView payload, std::size_t header_size = 0);
@@ -73,13 +77,20 @@ public:
     [[nodiscard]] std::optional<std::uint8_t> u8(unsigned type) const;
     [[nodiscard]] std::optional<std::uint16_t> u16(unsigned type) const;
     [[nodiscard]] std::optional<std::uint32_t> u32(unsigned type) const;
+    [[nodiscard]] std::optional<std::uint64_t> be64(unsigned type) const;
     [[nodiscard]] std::optional<std::uint16_t> be16(unsigned type) const;
     [[nodiscard]] std::optional<std::uint32_t> be32(unsigned type) const;
     [[nodiscard]] std::string_view text(unsigned type) const;  // without the zero; "" when absent
-    [[nodiscard]] const std::vector<std::pair<unsigned, ByteView>>& all() const { return all_; }
+
+    struct Attribute {
+        unsigned type = 0;
+        ByteView value;
+    };
+    // Takes the first attribute off; nullopt when none is left.
+    [[nodiscard]] std::optional<Attribute> next();
 
 private:
-    std::vector<std::pair<unsigned, ByteView>> all_;
+    ByteView rest_;
 };
 
 // A kernel struct at the start of a payload; nullopt when it is too short.

@@ -1,6 +1,8 @@
+#include "speaker/netlink/conntrack.hpp"
 #include "speaker/netlink/ipset.hpp"
 #include "speaker/netlink/ipvs.hpp"
 #include "speaker/netlink/link_table.hpp"
+#include "speaker/netlink/route.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,13 +14,17 @@
 #include <linux/ip_vs.h>
 #include <linux/netfilter/ipset/ip_set.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace steelyard::netlink {
 namespace {
@@ -96,49 +102,95 @@ TEST(MessageTest, AttributesEndAtTheFirstImpossibleLength) {
 }
 
 TEST(IpvsTest, AServiceReadsBackAsItWasWritten) {
-    for (const char* address : {"10.96.0.1", "fd00::1"}) {
-        const proxy::VirtualServerKey key{Protocol::Udp, {ip(address), 53}};
-        const proxy::Scheduling scheduling{"wlc", 600, true};
+    const std::vector<proxy::VirtualServerKey> keys = {
+        {Protocol::Udp, {ip("10.96.0.1"), 53}, 0},
+        {Protocol::Sctp, {ip("fd00::1"), 53}, 0},
+        proxy::by_mark(0x80001234, Family::V4),
+        proxy::by_mark(0x80001234, Family::V6),
+    };
+    const std::vector<proxy::Scheduling> schedulings = {
+        {"rr", 0, {}}, {"wlc", 600, {}}, {"mh", 0, {true, true}}, {"sh", 0, {false, true}}};
+    for (const auto& key : keys) {
+        for (const auto& scheduling : schedulings) {
+            const Bytes bytes = ipvs::new_service(28, key, scheduling);
+            const auto service = ipvs::decode_service(payload_of(bytes));
 
-        const Bytes bytes = ipvs::new_service(28, key, scheduling);
-        const auto service = ipvs::decode_service(payload_of(bytes));
-
-        ASSERT_TRUE(service);
-        EXPECT_EQ(service->key, key);
-        EXPECT_EQ(service->scheduling, scheduling);
-        EXPECT_EQ(split(bytes).front().type, 28);
+            ASSERT_TRUE(service) << proxy::to_string(key);
+            EXPECT_EQ(service->key, key);
+            EXPECT_EQ(service->scheduling, scheduling);
+            EXPECT_EQ(split(bytes).front().type, 28);
+        }
     }
 }
 
 TEST(IpvsTest, ADestinationReadsBackInTheServicesFamilyByDefault) {
-    const proxy::VirtualServerKey key{Protocol::Tcp, {ip("10.96.0.1"), 80}};
+    const proxy::VirtualServerKey key{Protocol::Tcp, {ip("10.96.0.1"), 80}, 0};
     const Endpoint real{ip("10.244.0.1"), 8080};
 
     const Bytes bytes = ipvs::new_dest(28, key, real, 3);
 
     const auto dest = ipvs::decode_dest(payload_of(bytes), Family::V6);
     ASSERT_TRUE(dest);
-    EXPECT_EQ(dest->first, real);
-    EXPECT_EQ(dest->second, 3U);
+    EXPECT_EQ(dest->endpoint, real);
+    EXPECT_EQ(dest->weight, 3U);
+    EXPECT_TRUE(dest->masquerading);
+    EXPECT_EQ(dest->active, 0U);
 }
 
-TEST(IpvsTest, AFirewallMarkServiceIsNotOurs) {
+TEST(IpvsTest, ADestinationTellsItsConnections) {
+    MessageWriter message(28, 0);
+    message.header(genlmsghdr{});
+    const std::size_t dest = message.open(IPVS_CMD_ATTR_DEST);
+    const std::array<std::uint8_t, 16> address{10, 244, 0, 1};
+    message.attribute(IPVS_DEST_ATTR_ADDR, std::as_bytes(std::span(address)));
+    message.be16(IPVS_DEST_ATTR_PORT, 8080);
+    message.u32(IPVS_DEST_ATTR_WEIGHT, 0);
+    message.u32(IPVS_DEST_ATTR_FWD_METHOD, IP_VS_CONN_F_DROUTE);
+    message.u32(IPVS_DEST_ATTR_ACTIVE_CONNS, 3);
+    message.u32(IPVS_DEST_ATTR_INACT_CONNS, 2);
+    message.u32(IPVS_DEST_ATTR_PERSIST_CONNS, 1);
+    message.close(dest);
+    const Bytes bytes = message.take();
+
+    const auto read = ipvs::decode_dest(payload_of(bytes), Family::V4);
+
+    ASSERT_TRUE(read);
+    EXPECT_FALSE(read->masquerading);
+    EXPECT_EQ(read->active, 3U);
+    EXPECT_EQ(read->inactive, 2U);
+    EXPECT_EQ(read->persistent, 1U);
+}
+
+TEST(IpvsTest, WhatIsMalformedIsNothing) {
     MessageWriter message(28, 0);
     message.header(genlmsghdr{});
     const std::size_t service = message.open(IPVS_CMD_ATTR_SERVICE);
     message.u16(IPVS_SVC_ATTR_AF, AF_INET);
-    message.u32(IPVS_SVC_ATTR_FWMARK, 7);
+    message.u32(IPVS_SVC_ATTR_FWMARK, 0);
     message.close(service);
     const Bytes bytes = message.take();
 
     EXPECT_FALSE(ipvs::decode_service(payload_of(bytes)));
     EXPECT_FALSE(ipvs::decode_service({}));
     EXPECT_FALSE(ipvs::decode_dest({}, Family::V4));
+    EXPECT_FALSE(ipvs::decode_timeouts({}));
+    EXPECT_FALSE(ipvs::decode_info({}));
+}
+
+TEST(IpvsTest, TimeoutsReadBackAsTheyWereWritten) {
+    ipvs::Timeouts timeouts;
+    timeouts.tcp = std::chrono::seconds(900);
+    timeouts.tcp_fin = std::chrono::seconds(120);
+    timeouts.udp = std::chrono::seconds(300);
+
+    const Bytes bytes = ipvs::set_timeouts(28, timeouts);
+
+    EXPECT_EQ(ipvs::decode_timeouts(payload_of(bytes)), timeouts);
 }
 
 // What a list answers: the same DATA attribute, inside ADT.
-Bytes listed(const proxy::SetId& set, const SetEntry& entry) {
-    const Bytes add = ipset::add("x", set, entry);
+Bytes listed(const proxy::SetId& set, const SetEntry& entry, std::uint32_t mark) {
+    const Bytes add = ipset::add("x", set, entry, mark);
     const auto data = Attributes(payload_of(add), sizeof(nfgenmsg)).find(IPSET_ATTR_DATA);
     MessageWriter message(0, 0);
     message.header(nfgenmsg{});
@@ -146,6 +198,15 @@ Bytes listed(const proxy::SetId& set, const SetEntry& entry) {
     message.attribute(IPSET_ATTR_DATA, *data);
     message.close(adt);
     return message.take();
+}
+
+using Members = std::vector<std::pair<SetEntry, std::uint32_t>>;
+Members members(ByteView payload, const proxy::SetId& set) {
+    Members found;
+    ipset::decode_members(payload, set, [&](const SetEntry& entry, std::uint32_t mark) {
+        found.emplace_back(entry, mark);
+    });
+    return found;
 }
 
 TEST(IpsetTest, EveryTypesMemberReadsBackAsItWasWritten) {
@@ -164,21 +225,133 @@ TEST(IpsetTest, EveryTypesMemberReadsBackAsItWasWritten) {
     SetEntry six;
     six.ip = ip("fd00::1");
     six.port = 443;
+    SetEntry range;
+    range.ip = ip("10.96.0.0");
+    range.prefix_length = 12;
 
-    const std::vector<std::pair<proxy::SetId, SetEntry>> cases = {
-        {{SetName::NodePortTcp, Family::V4}, port},
-        {{SetName::IpvsIps, Family::V4}, address},
-        {{SetName::ClusterIp, Family::V4}, pair},
-        {{SetName::LoopBack, Family::V4}, triple},
-        {{SetName::LoadBalancerSourceCidr, Family::V4}, net},
-        {{SetName::ClusterIp, Family::V6}, six},
+    struct Case {
+        proxy::SetId set;
+        SetEntry entry;
+        std::uint32_t mark = 0;
     };
-    for (const auto& [set, entry] : cases) {
-        const Bytes bytes = listed(set, entry);
-        EXPECT_THAT(ipset::decode_members(payload_of(bytes), set), ElementsAre(entry))
+    const std::vector<Case> cases = {
+        {{SetName::NodePortTcp, Family::V4}, port, 0},
+        {{SetName::IpvsIps, Family::V4}, address, 0},
+        {{SetName::ClusterIp, Family::V4}, pair, 0},
+        {{SetName::LoopBack, Family::V4}, triple, 0},
+        {{SetName::LoadBalancerSourceCidr, Family::V4}, net, 0},
+        {{SetName::ClusterIp, Family::V6}, six, 0},
+        {{SetName::InternalMark, Family::V6}, six, 0x80001234},
+        {{SetName::ServiceCidr, Family::V4}, range, 0},
+    };
+    for (const auto& [set, entry, mark] : cases) {
+        const Bytes bytes = listed(set, entry, mark);
+        EXPECT_THAT(members(payload_of(bytes), set), ElementsAre(std::pair(entry, mark)))
             << proxy::set_name(set);
     }
-    EXPECT_THAT(ipset::decode_members({}, {SetName::ClusterIp, Family::V4}), IsEmpty());
+    EXPECT_THAT(members({}, {SetName::ClusterIp, Family::V4}), IsEmpty());
+}
+
+TEST(IpsetTest, ASetThatCarriesMarksNeedsARevisionThatCan) {
+    const proxy::SetId marks{SetName::InternalMark, Family::V4};
+    const proxy::SetId plain{SetName::ClusterIp, Family::V4};
+
+    EXPECT_EQ(ipset::choose_revision(marks, {7, 0}), 5);  // no newer than needed
+    EXPECT_EQ(ipset::choose_revision(marks, {5, 1}), 5);
+    EXPECT_EQ(ipset::choose_revision(marks, {4, 0}), std::nullopt);
+    EXPECT_EQ(ipset::choose_revision(plain, {4, 0}), 4);
+    EXPECT_EQ(ipset::choose_revision(plain, {8, 6}), 6);
+}
+
+TEST(IpsetTest, AHeaderTellsLimitsAndContents) {
+    MessageWriter message(0, 0);
+    message.header(nfgenmsg{});
+    message.text(IPSET_ATTR_SETNAME, "KUBE-CLUSTER-IP");
+    message.text(IPSET_ATTR_TYPENAME, "hash:ip,port");
+    message.u8(IPSET_ATTR_REVISION, 5);
+    const std::size_t data = message.open(IPSET_ATTR_DATA);
+    message.be32(IPSET_ATTR_MAXELEM, 65536);
+    message.be32(IPSET_ATTR_ELEMENTS, 50000);
+    message.be32(IPSET_ATTR_REFERENCES, 2);
+    message.be32(IPSET_ATTR_CADT_FLAGS, IPSET_FLAG_WITH_SKBINFO);
+    message.close(data);
+    const Bytes bytes = message.take();
+
+    const auto header = ipset::decode_header(payload_of(bytes));
+
+    ASSERT_TRUE(header);
+    EXPECT_EQ(header->name, "KUBE-CLUSTER-IP");
+    EXPECT_EQ(header->type, "hash:ip,port");
+    EXPECT_EQ(header->revision, 5);
+    EXPECT_EQ(header->max_elements, 65536U);
+    EXPECT_EQ(header->elements, 50000U);
+    EXPECT_EQ(header->references, 2U);
+    EXPECT_TRUE(header->carries_marks);
+    EXPECT_FALSE(ipset::decode_header({}));
+}
+
+TEST(RouteTest, ALocalRouteReadsBackAsItWasWritten) {
+    const std::vector<LocalRoute> routes = {
+        {ip("10.96.0.10"), std::nullopt},
+        {ip("10.96.0.10"), ip("172.16.0.1")},
+        {ip("fd96::10"), ip("fd16::1")},
+    };
+    for (const LocalRoute& route : routes) {
+        const Bytes bytes = new_local_route(route);
+        EXPECT_EQ(decode_local_route(payload_of(bytes)), route);
+    }
+    EXPECT_FALSE(decode_local_route({}));
+}
+
+TEST(RouteTest, SomebodyElsesRouteIsNotOurs) {
+    for (const std::size_t offset :
+         {offsetof(rtmsg, rtm_protocol),
+          offsetof(rtmsg, rtm_table),
+          offsetof(rtmsg, rtm_type),
+          offsetof(rtmsg, rtm_dst_len)}) {
+        const Bytes bytes = new_local_route({ip("10.96.0.10"), std::nullopt});
+        Bytes payload(payload_of(bytes).begin(), payload_of(bytes).end());
+        payload[offset] = std::byte{9};
+        EXPECT_FALSE(decode_local_route(payload)) << offset;
+    }
+}
+
+// What a dump answers: the tuples of the client's packets and of the replies.
+Bytes tracked(const conntrack::Flow& flow) {
+    const Bytes deletion = conntrack::del(flow);
+    const Attributes entry(payload_of(deletion), sizeof(nfgenmsg));
+    MessageWriter message(0, 0);
+    message.header(nfgenmsg{});
+    message.attribute(CTA_TUPLE_ORIG, *entry.find(CTA_TUPLE_ORIG));
+    conntrack::Flow reply = flow;
+    reply.client = flow.reply_source;
+    reply.destination = flow.client;
+    const Bytes reversed = conntrack::del(reply);
+    const Attributes back(payload_of(reversed), sizeof(nfgenmsg));
+    message.attribute(CTA_TUPLE_REPLY, *back.find(CTA_TUPLE_ORIG));
+    message.be16(CTA_ZONE, flow.zone);
+    message.be32(CTA_ID, flow.id);
+    return message.take();
+}
+
+TEST(ConntrackTest, AFlowReadsBackAsItsDeletionNamesIt) {
+    conntrack::Flow four;
+    four.client = {ip("10.244.9.9"), 40000};
+    four.destination = {ip("10.96.0.10"), 53};
+    four.reply_source = {ip("10.244.1.2"), 5353};
+    four.id = 77;
+    conntrack::Flow six = four;
+    six.protocol = Protocol::Tcp;
+    six.client = {ip("fd44::9"), 40000};
+    six.destination = {ip("fd96::10"), 53};
+    six.reply_source = {ip("fd44::2"), 5353};
+    six.zone = 3;
+    for (const conntrack::Flow& flow : {four, six}) {
+        const Bytes bytes = tracked(flow);
+        EXPECT_EQ(conntrack::decode_flow(payload_of(bytes)), flow);
+    }
+    EXPECT_FALSE(conntrack::decode_flow({}));
+    EXPECT_FALSE(conntrack::decode_stats({}));
 }
 
 class LinkTableTest : public testing::Test {

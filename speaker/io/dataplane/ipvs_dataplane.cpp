@@ -120,6 +120,9 @@ awaitable<Result<Report>> IpvsDataplane::audit() {
 }
 
 awaitable<Result<>> IpvsDataplane::resync() {
+    if (auto ready = co_await kernel_.ensure(); !ready) {
+        co_return ready;
+    }
     auto tables = co_await kernel_.read();
     if (!tables) {
         co_return tables.error();
@@ -172,23 +175,22 @@ awaitable<Result<bool>> IpvsDataplane::write(
         co_return true;
     }
     auto outcome = co_await kernel_.execute(ops);
-    if (!outcome) {
-        co_return outcome.error();
-    }
-    record(ops, *outcome, report);
-    co_return !outcome->drifted;
+    record(ops, outcome, report);
+    co_return !outcome.must_read_again();
 }
 
 void IpvsDataplane::record(const std::vector<Op>& ops, const Outcome& outcome, Report& report) {
     const Instant now = clock_now();
     report.sends += outcome.sends;
+    auto failed = outcome.failures.begin();
     for (std::size_t i = 0; i < ops.size(); ++i) {
-        if (!outcome.failures[i].empty()) {
+        if (failed != outcome.failures.end() && failed->op == i) {
             Failure failure;
             failure.object = proxy::to_string(ops[i]);
-            failure.reason = outcome.failures[i];
+            failure.reason = failed->reason;
             report.failures.push_back(std::move(failure));
             incomplete_ = true;
+            ++failed;
             continue;
         }
         proxy::apply(ops[i], observed_);

@@ -2,26 +2,30 @@
 
 #include "common/base/error.hpp"
 #include "common/rt/asio.hpp"
+#include "speaker/io/dataplane/observer.hpp"
+#include "speaker/io/dataplane/outcome.hpp"
 #include "speaker/io/netlink/socket.hpp"
+#include "speaker/proxy/config.hpp"
+#include "speaker/proxy/conntrack/stale.hpp"
 #include "speaker/proxy/diff/diff.hpp"
 #include "speaker/proxy/rules/rules.hpp"
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-// The three kernel subsystems the proxy programs, behind "read it all" and "do these operations".
+// The kernel subsystems the proxy programs (IPVS, ipset, addresses and routes, connection
+// tracking), behind "read it all" and "do these operations". Every call gives way to others between
+// batches; the owner makes one call at a time. Whatever a call needs it opens itself.
 namespace steelyard::dataplane {
 
-// What happened to each operation: "" for done, else one line.
-struct Outcome {
-    std::vector<std::string> failures;
-    std::size_t sends = 0;
-    // Something was there that should not have been, or the other way round: read it all again.
-    bool drifted = false;
-};
+class IpvsTables;
+class SetTables;
+class BoundAddresses;
+class FlowPurge;
 
 class Kernel {
 public:
@@ -30,42 +34,62 @@ public:
         const proxy::ProxyConfig& config,
         const proxy::Names& names
     );
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+    ~Kernel();
 
-    // Opens the sockets, writes settings, creates the link and the sets.
+    // Settings, the scheduler, link and sets. An error names the module that is missing.
     awaitable<Result<>> prepare();
-    // Everything of ours: in full mode every virtual server outside exclude_cidrs, in load-balancer
-    // mode those whose address is on our link.
+    // What the node lacks that can be done without: one line each. Valid after prepare().
+    [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+    // Creates the link and the sets that are missing; enlarges a set that came near its limit and
+    // renews one that cannot carry the marks it must, so that rules never see it empty.
+    awaitable<Result<>> ensure();
+
+    // Everything of ours, without creating anything: what is absent is empty. Addresses and routes
+    // come first, then set members, then virtual servers. In full mode every virtual server outside
+    // exclude_cidrs is ours, in load-balancer mode those whose address we bound and our marks.
+    awaitable<Result<>> read(Observer& observer);
     awaitable<Result<proxy::KernelTables>> read();
-    // In order; neighbours that go to the same subsystem share a send.
-    awaitable<Result<Outcome>> execute(const std::vector<proxy::Op>& ops);
-    // Destroys the link and the sets; rules that use them must be gone.
-    awaitable<Result<>> remove();
+    // One virtual server; nullopt when there is none.
+    awaitable<Result<std::optional<proxy::VirtualServer>>> read_server(
+        const proxy::VirtualServerKey& key
+    );
+    awaitable<Result<bool>> has(const proxy::VirtualServerKey& key);
+
+    // In order; neighbours that go to the same subsystem share a send. One that fails stops none of
+    // the others; a set that is full is enlarged.
+    awaitable<Outcome> execute(const std::vector<proxy::Op>& ops);
+
+    using RealServerKey = std::pair<proxy::VirtualServerKey, net::Endpoint>;
+    // Of these virtual servers, the real servers at weight 0 without a connection left.
+    awaitable<Result<std::vector<RealServerKey>>> idle_drains(
+        std::vector<proxy::VirtualServerKey> servers
+    );
+    // Deletes stale UDP flows; how many there were. 0 where the kernel lists no flows.
+    awaitable<Result<std::size_t>> purge_flows(const conntrack::Frontends& frontends);
+
+    // Destroys the link, our routes and the sets, and says what. Rules that use the sets must be
+    // gone.
+    awaitable<Result<std::vector<std::string>>> remove();
 
 private:
-    enum class Subsystem { Ipvs, Ipset, Route };
+    struct Run;
 
-    awaitable<Result<>> open_sockets();
-    awaitable<Result<>> find_ipvs();
-    awaitable<Result<>> ensure_link();
-    awaitable<Result<>> ensure_sets();
-    awaitable<Result<>> probe_scheduler();
-    awaitable<Result<>> read_addresses(proxy::KernelTables& tables);
-    awaitable<Result<>> read_sets(proxy::KernelTables& tables);
-    awaitable<Result<>> read_servers(proxy::KernelTables& tables);
-    [[nodiscard]] bool owns(const proxy::VirtualServerKey& key, const proxy::KernelTables& tables)
-        const;
-    [[nodiscard]] static Subsystem subsystem_of(const proxy::Op& op);
-    [[nodiscard]] netlink::Bytes encode(const proxy::Op& op) const;
-    [[nodiscard]] netlink::RequestSocket& socket_of(Subsystem subsystem);
+    awaitable<Result<>> open();
+    awaitable<void> execute_run(const std::vector<proxy::Op>& ops, Run run, Outcome& outcome);
+    awaitable<void> make_room(
+        const std::vector<proxy::Op>& ops, std::size_t first, netlink::BatchResult& result
+    );
 
     asio::any_io_executor executor_;
     proxy::ProxyConfig config_;
     proxy::Names names_;
-    std::unique_ptr<netlink::RequestSocket> ipvs_;
-    std::unique_ptr<netlink::RequestSocket> ipset_;
-    std::unique_ptr<netlink::RequestSocket> route_;
-    std::uint16_t ipvs_family_ = 0;
-    unsigned link_index_ = 0;
+    std::vector<std::string> warnings_;
+    std::unique_ptr<IpvsTables> ipvs_;  // all four from open() on
+    std::unique_ptr<SetTables> sets_;
+    std::unique_ptr<BoundAddresses> bound_;
+    std::unique_ptr<FlowPurge> flows_;
 };
 
 }  // namespace steelyard::dataplane

@@ -1,6 +1,8 @@
+#include "speaker/netlink/conntrack.hpp"
 #include "speaker/netlink/ipset.hpp"
 #include "speaker/netlink/ipvs.hpp"
 #include "speaker/netlink/link_table.hpp"
+#include "speaker/netlink/route.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,9 +17,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (void)netlink::ipvs::decode_family(message.payload);
         (void)netlink::ipvs::decode_service(message.payload);
         (void)netlink::ipvs::decode_dest(message.payload, net::Family::V4);
-        (void)netlink::ipset::decode_revision(message.payload);
+        (void)netlink::ipvs::decode_timeouts(message.payload);
+        (void)netlink::ipvs::decode_info(message.payload);
+        (void)netlink::ipset::decode_revisions(message.payload);
+        (void)netlink::ipset::decode_header(message.payload);
         for (const proxy::SetName name : proxy::all_set_names()) {
-            (void)netlink::ipset::decode_members(message.payload, {name, net::Family::V4});
+            netlink::ipset::decode_members(
+                message.payload, {name, net::Family::V4}, [](const auto&, auto) {}
+            );
+        }
+        (void)netlink::decode_local_route(message.payload);
+        (void)netlink::conntrack::decode_stats(message.payload);
+        if (const auto flow = netlink::conntrack::decode_flow(message.payload)) {
+            (void)netlink::conntrack::del(*flow);
         }
         table.apply(message.type, message.payload);
     }

@@ -36,6 +36,16 @@ struct RemoveAddress {
     net::IpAddress address;
     friend bool operator==(const RemoveAddress&, const RemoveAddress&) = default;
 };
+// A host route in table local; one that is there with another source is replaced.
+struct AddRoute {
+    net::IpAddress address;
+    std::optional<net::IpAddress> source;  // of the node's own packets to it
+    friend bool operator==(const AddRoute&, const AddRoute&) = default;
+};
+struct RemoveRoute {
+    net::IpAddress address;
+    friend bool operator==(const RemoveRoute&, const RemoveRoute&) = default;
+};
 struct AddVirtualServer {
     VirtualServerKey key;
     Scheduling scheduling;
@@ -73,6 +83,8 @@ using Op = std::variant<
     RemoveSetEntry,
     AddAddress,
     RemoveAddress,
+    AddRoute,
+    RemoveRoute,
     AddVirtualServer,
     SetVirtualServer,
     RemoveVirtualServer,

@@ -42,6 +42,8 @@ std::string to_string(const Op& op) {
             [](const RemoveSetEntry& o) { return "remove " + format(o.set, o.entry); },
             [](const AddAddress& o) { return "add address " + net::to_string(o.address); },
             [](const RemoveAddress& o) { return "remove address " + net::to_string(o.address); },
+            [](const AddRoute& o) { return "add route to " + net::to_string(o.address); },
+            [](const RemoveRoute& o) { return "remove route to " + net::to_string(o.address); },
             [](const AddVirtualServer& o) { return "add virtual server " + to_string(o.key); },
             [](const SetVirtualServer& o) { return "set virtual server " + to_string(o.key); },
             [](const RemoveVirtualServer& o) {
@@ -79,6 +81,8 @@ void apply(const Op& op, KernelTables& tables) {
             },
             [&](const AddAddress& o) { tables.addresses.insert(o.address); },
             [&](const RemoveAddress& o) { tables.addresses.erase(o.address); },
+            [&](const AddRoute& o) { tables.routes.insert(o.address); },
+            [&](const RemoveRoute& o) { tables.routes.erase(o.address); },
             [&](const AddVirtualServer& o) {
                 tables.virtual_servers[o.key].scheduling = o.scheduling;
             },
