@@ -43,7 +43,7 @@ CONFINED = {
     "spdlog/": ("common/log", "e2e"),
     "nlohmann/": ("common/kube", "common/yaml", "common/config", "common/log", "common/testing",
                   "controller/admission", "controller/app", "controller/write", "controller/webhook", "controller/check", "controller/sim",
-                  "speaker/app", "speaker/options", "speaker/sim", "bench", "e2e"),
+                  "speaker/app", "speaker/options", "speaker/health", "speaker/sim", "bench", "e2e"),
 }
 
 _TIER = {room: tier for tier, rooms in enumerate(TIERS) for room in rooms}
