@@ -60,7 +60,8 @@ Controller::Controller(
 )
     : logger_(logger.with_component("controller")),
       config_(config),
-      planner_(controller_plan::Options{settings.load_balancer_class, settings.ns}),
+      planner_(controller_plan::Options{settings.load_balancer_class, settings.ns, settings.ip_mode}
+      ),
       wall_clock_(wall_clock),
       wake_(executor),
       expiry_changed_(executor),

@@ -28,8 +28,9 @@
 namespace steelyard::controller {
 
 struct Settings {
-    std::string ns;                                           // of the metallb.io objects
-    std::string load_balancer_class;                          // "": Services without a class
+    std::string ns;                   // of the metallb.io objects
+    std::string load_balancer_class;  // "": Services without a class
+    controller_plan::IpMode ip_mode = controller_plan::IpMode::Keep;
     std::uint64_t seed = 0;                                   // for jitter
     Duration pool_status_interval = std::chrono::seconds(1);  // shortest time between two writes
 };

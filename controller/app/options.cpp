@@ -57,6 +57,18 @@ Result<> read(const std::string& flag, const std::string& text, WebhookMode& mod
     return {};
 }
 
+Result<> read(const std::string& flag, const std::string& text, controller_plan::IpMode& mode) {
+    if (text.empty() || text == "keep") {
+        return {};
+    }
+    if (text != controller_plan::kVip && text != controller_plan::kProxy) {
+        return wrong(flag, text, "keep, VIP or Proxy");
+    }
+    mode = text == controller_plan::kVip ? controller_plan::IpMode::Vip
+                                         : controller_plan::IpMode::Proxy;
+    return {};
+}
+
 Result<> read_level(const std::string& text) {
     if (log::parse_level(text)) {
         return {};
@@ -70,6 +82,7 @@ struct Texts {
     std::string health_port;
     std::string webhook_port;
     std::string webhook_mode;
+    std::string ip_mode;
     std::string lease_duration;
     std::string renew_deadline;
     std::string retry_period;
@@ -82,6 +95,7 @@ Result<> read_all(const Texts& texts, Options& options) {
              read("--health-probe-port", texts.health_port, options.health_port),
              read("--webhook-port", texts.webhook_port, options.webhook.port),
              read("--webhook-mode", texts.webhook_mode, options.webhook.mode),
+             read("--lb-ip-mode", texts.ip_mode, options.ip_mode),
              read("--lease-duration", texts.lease_duration, timings.lease_duration),
              read("--renew-deadline", texts.renew_deadline, timings.renew_deadline),
              read("--retry-period", texts.retry_period, timings.retry_period),
@@ -116,6 +130,10 @@ std::vector<Flag> flags_of(Options& options, Texts& texts) {
          "",
          "serve Services of this loadBalancerClass only",
          &options.load_balancer_class},
+        {"--lb-ip-mode",
+         "",
+         "keep, VIP, or Proxy (with speakers in --proxy-mode=load-balancer)",
+         &texts.ip_mode},
         {"--port", "", "port of /metrics and /explain, 9120; 0 turns it off", &texts.metrics_port},
         {"--health-probe-port",
          "",

@@ -2,6 +2,7 @@
 
 #include "common/daemon/flags.hpp"
 #include "common/kube/lease/timings.hpp"
+#include "controller/plan/planner.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -40,7 +41,8 @@ struct Options {
     std::string ns;          // where the metallb.io objects live; "": that of our own pod
     std::string kubeconfig;  // "": in-cluster configuration
     std::string log_level = "info";
-    std::string load_balancer_class;     // "": Services without a class
+    std::string load_balancer_class;  // "": Services without a class
+    controller_plan::IpMode ip_mode = controller_plan::IpMode::Keep;
     std::uint16_t metrics_port = 9120;   // 0: off
     std::uint16_t health_port = 17472;   // 0: off
     std::string pod_name;                // what the Lease calls this replica, with something random

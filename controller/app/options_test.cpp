@@ -52,6 +52,7 @@ TEST(OptionsTest, ElectionAndWebhookAreOnAndCanBeTuned) {
          "--renew-deadline=4s",
          "--retry-period=1s",
          "--webhook-mode=onlywebhook",
+         "--lb-ip-mode=Proxy",
          "--disable-cert-rotation",
          "--webhook-http2=false"},
         no_environment
@@ -60,6 +61,7 @@ TEST(OptionsTest, ElectionAndWebhookAreOnAndCanBeTuned) {
     EXPECT_FALSE(tuned.options->election.enabled);
     EXPECT_EQ(tuned.options->election.timings.renew_deadline, std::chrono::seconds(4));
     EXPECT_EQ(tuned.options->webhook.mode, WebhookMode::OnlyWebhook);
+    EXPECT_EQ(tuned.options->ip_mode, controller_plan::IpMode::Proxy);
     EXPECT_FALSE(tuned.options->webhook.rotate);
     EXPECT_TRUE(tuned.options->ignored.empty());
 }
@@ -105,6 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
             "port_range", "--health-probe-port=65536", "\"65536\" is not accepted: give a port"},
         BadArguments{
             "level", "--log-level=loud", "--log-level: \"loud\" is not accepted: give all"},
+        BadArguments{"lb_ip_mode", "--lb-ip-mode=proxy", "give keep, VIP or Proxy"},
         BadArguments{"webhook_mode", "--webhook-mode=maybe", "give enabled, disabled or only"},
         BadArguments{"duration", "--retry-period=soon", "\"soon\" is not accepted: give a time"},
         BadArguments{"no_duration", "--lease-duration=0", "\"0\" is not accepted: give a time"},

@@ -24,6 +24,7 @@ Settings settings_of(const Options& options, std::uint64_t seed) {
     Settings settings;
     settings.ns = options.ns;
     settings.load_balancer_class = options.load_balancer_class;
+    settings.ip_mode = options.ip_mode;
     settings.seed = seed;
     return settings;
 }

@@ -41,6 +41,21 @@ bool lacks_some(const std::vector<net::IpAddress>& part, const std::vector<net::
            });
 }
 
+std::string ip_mode_for(const kube::Service& service, const Standing& standing, IpMode wanted) {
+    if (standing.addresses.empty()) {
+        return "";
+    }
+    switch (wanted) {
+        case IpMode::Vip:
+            return "";
+        case IpMode::Proxy:
+            return kProxy;
+        case IpMode::Keep:
+            break;
+    }
+    return standing_of(service).ip_mode;
+}
+
 bool may_grow(const ipam::Request& request, const Standing& standing) {
     return request.policy == kube::IpFamilyPolicy::PreferDualStack &&
            request.families.size() == 2 && request.addresses.empty() &&
@@ -53,6 +68,9 @@ Standing standing_of(const kube::Service& service) {
     Standing standing;
     for (const kube::LoadBalancerIngress& ingress : service.ingress) {
         if (ingress.ip) {
+            const std::string mode = ingress.ip_mode == kVip ? "" : ingress.ip_mode;
+            const bool same = standing.addresses.empty() || standing.ip_mode == mode;
+            standing.ip_mode = same ? mode : "mixed";
             standing.addresses.push_back(*ingress.ip);
         }
     }
@@ -505,6 +523,9 @@ void Planner::conclude(Work& work, std::vector<Outcome>& outcomes) {
         }
     } else if (ours) {
         standing.condition = sentences::assigned(standing);
+    }
+    if (ours) {
+        standing.ip_mode = ip_mode_for(service, standing, options_.ip_mode);
     }
     // A decision that returns to what the object shows is written too: it replaces the one before
     // it, which may still be on its way to the API.

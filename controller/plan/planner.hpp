@@ -25,6 +25,10 @@ namespace steelyard::controller_plan {
 
 inline constexpr std::string_view kConditionType = "steelyard.io/AddressAssigned";
 
+// Values of ipMode.
+inline constexpr const char* kVip = "VIP";
+inline constexpr const char* kProxy = "Proxy";
+
 // The Event reasons of MetalLB's controller.
 inline constexpr std::string_view kIpAllocated = "IPAllocated";
 inline constexpr std::string_view kClearAssignment = "ClearAssignment";
@@ -36,9 +40,14 @@ inline constexpr std::string_view kNotEnoughClusterIps = "not enough clusterips"
 inline constexpr std::string_view kUnclearClusterIps = "noclusterIPsIPFamily";
 inline constexpr std::string_view kUnclearAddresses = "nolbIPsIPFamily";
 
+// What the addresses' ipMode shall be (KEP-1860): Vip lets kube-proxy take their traffic on every
+// node, Proxy keeps it off them, for the node service proxy that serves them beside it.
+enum class IpMode : std::uint8_t { Keep, Vip, Proxy };
+
 struct Options {
-    std::string load_balancer_class;    // "": Services without a class; else only that class
+    std::string load_balancer_class{};  // "": Services without a class; else only that class
     std::string ns = "metallb-system";  // where AddressReservations are made
+    IpMode ip_mode = IpMode::Keep;      // Keep: as somebody else has set it, Vip when nobody has
 };
 
 struct Event {
@@ -54,6 +63,7 @@ struct Standing {
     std::vector<net::IpAddress> addresses;
     std::string pool;
     std::optional<kube::ServiceCondition> condition;
+    std::string ip_mode{};  // of all addresses: "" is VIP, the default; "Proxy"; "mixed"
     friend bool operator==(const Standing&, const Standing&) = default;
 };
 // What it shows now. Entries of other writers (hostnames) are not part of it.

@@ -1,6 +1,7 @@
 #include "controller/plan/planner.hpp"
 
 #include "controller/plan/planner_test_support.hpp"
+#include "controller/plan/sentences.hpp"
 
 #include <gmock/gmock.h>
 
@@ -56,6 +57,37 @@ TEST(PlannerTest, NewServiceGetsAnAddressAnAnnotationAConditionAndAnEvent) {
         outcomes[0].events,
         ElementsAre(Event{false, "IPAllocated", "Assigned IP [\"192.168.100.200\"]"})
     );
+}
+
+// The one outcome of a planner with this option for a Service whose address shows `shown`.
+std::vector<Outcome> outcomes_for(IpMode mode, const std::string& shown) {
+    Planner planner{Options{"", "metallb-system", mode}};
+    auto config = std::make_shared<config::Config>();
+    config->pools = {pool("x", {"192.168.100.200/30"})};
+    planner.on_config(std::move(config));
+    kube::Service object = with_ip(service("web", 1), "192.168.100.200");
+    object.ingress.front().ip_mode = shown;
+    object.meta.annotations[std::string(ipam::kAllocatedFromAnnotation)] = "x";
+    object.conditions.push_back(sentences::assigned(standing_of(object)));
+    planner.on_service(std::make_shared<const kube::Service>(std::move(object)));
+    planner.on_synced();
+    return planner.plan({}).outcomes;
+}
+
+TEST(PlannerTest, IpModeIsWrittenOnlyWhereItDiffersFromTheOneAskedFor) {
+    EXPECT_THAT(outcomes_for(IpMode::Keep, "VIP"), IsEmpty());
+    EXPECT_THAT(outcomes_for(IpMode::Keep, "Proxy"), IsEmpty());
+    EXPECT_THAT(outcomes_for(IpMode::Proxy, "Proxy"), IsEmpty());
+    EXPECT_THAT(outcomes_for(IpMode::Vip, ""), IsEmpty());
+
+    const auto kept_from_kube_proxy = outcomes_for(IpMode::Proxy, "VIP");
+    ASSERT_THAT(kept_from_kube_proxy, SizeIs(1));
+    EXPECT_EQ(kept_from_kube_proxy[0].standing.ip_mode, "Proxy");
+    EXPECT_THAT(kept_from_kube_proxy[0].events, IsEmpty());
+
+    const auto given_back = outcomes_for(IpMode::Vip, "Proxy");
+    ASSERT_THAT(given_back, SizeIs(1));
+    EXPECT_EQ(given_back[0].standing.ip_mode, "");
 }
 
 TEST(PlannerTest, FullPoolIsSaidOnceWithWhatToDo) {

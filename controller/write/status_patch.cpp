@@ -28,9 +28,19 @@ std::optional<net::IpAddress> address_of(const json& entry) {
     return address ? std::optional(*address) : std::nullopt;
 }
 
-json ingress_for(const json& current, const std::vector<net::IpAddress>& addresses) {
+// "" and VIP say the same; "mixed" is nobody's wish.
+void set_ip_mode(json& entry, const std::string& wanted) {
+    const std::string shown = text_of(member(entry, "ipMode"));
+    if (wanted == controller_plan::kProxy) {
+        entry["ipMode"] = wanted;
+    } else if (wanted.empty() && shown == controller_plan::kProxy) {
+        entry["ipMode"] = controller_plan::kVip;
+    }
+}
+
+json ingress_for(const json& current, const controller_plan::Standing& standing) {
     json list = json::array();
-    for (const net::IpAddress& address : addresses) {
+    for (const net::IpAddress& address : standing.addresses) {
         json entry = json::object();
         entry["ip"] = to_string(address);
         for (const json& existing : current) {
@@ -38,6 +48,7 @@ json ingress_for(const json& current, const std::vector<net::IpAddress>& address
                 entry = existing;
             }
         }
+        set_ip_mode(entry, standing.ip_mode);
         list.push_back(std::move(entry));
     }
     for (const json& existing : current) {
@@ -150,7 +161,7 @@ std::optional<json> status_patch(
     json patch = json::object();
 
     const json ingress = list_at(member(status, "loadBalancer"), "ingress");
-    json wanted_ingress = ingress_for(ingress, standing.addresses);
+    json wanted_ingress = ingress_for(ingress, standing);
     if (wanted_ingress != ingress) {
         patch["status"]["loadBalancer"]["ingress"] = null_if_empty(std::move(wanted_ingress));
     }

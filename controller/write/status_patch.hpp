@@ -11,7 +11,8 @@
 
 // The JSON the controller writes, as merge patches (RFC 7386). A merge patch replaces whole lists,
 // so the lists are built from the object as the server has it now: entries of other writers
-// (hostnames, other conditions) and other fields of our entries (ipMode, ports) stay as they are.
+// (hostnames, other conditions) and other fields of our entries (ports, and ipMode unless the
+// standing wants another) stay as they are.
 // Pure.
 namespace steelyard::controller {
 

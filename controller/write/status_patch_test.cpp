@@ -48,12 +48,37 @@ TEST(StatusPatchTest, WhatOthersWroteStays) {
             {"ip":"10.0.0.1","ipMode":"Proxy","ports":[{"port":80,"protocol":"TCP"}]},
             {"ip":"10.9.9.9"}]}}})");
 
-    const auto patch = status_patch(object, standing({"10.0.0.1", "fd00::1"}), kNow);
+    auto wanted = standing({"10.0.0.1", "fd00::1"});
+    wanted.ip_mode = "mixed";
+    const auto patch = status_patch(object, wanted, kNow);
 
     EXPECT_EQ((*patch)["status"]["loadBalancer"]["ingress"], service(R"([
         {"ip":"10.0.0.1","ipMode":"Proxy","ports":[{"port":80,"protocol":"TCP"}]},
         {"ip":"fd00::1"},
         {"hostname":"a.example"}])"));
+}
+
+TEST(StatusPatchTest, IpModeIsWrittenWhereItDiffers) {
+    const json object = service(R"({"metadata":{"resourceVersion":"7",
+        "annotations":{"metallb.io/ip-allocated-from-pool":"x"}},
+        "status":{"loadBalancer":{"ingress":[{"ip":"10.0.0.1","ipMode":"VIP"}]}}})");
+    auto wanted = standing({"10.0.0.1"});
+    EXPECT_FALSE(status_patch(object, wanted, kNow));
+
+    wanted.ip_mode = "Proxy";
+    const auto patch = status_patch(object, wanted, kNow);
+    const json& ingress = (*patch)["status"]["loadBalancer"]["ingress"];
+    EXPECT_EQ(ingress, service(R"([{"ip":"10.0.0.1","ipMode":"Proxy"}])"));
+
+    json shown = object;
+    shown["status"]["loadBalancer"]["ingress"] = ingress;
+    EXPECT_FALSE(status_patch(shown, wanted, kNow));
+    wanted.ip_mode = "";
+    const auto back = status_patch(shown, wanted, kNow);
+    EXPECT_EQ(
+        (*back)["status"]["loadBalancer"]["ingress"],
+        service(R"([{"ip":"10.0.0.1","ipMode":"VIP"}])")
+    );
 }
 
 TEST(StatusPatchTest, ClearingRemovesListAndAnnotation) {

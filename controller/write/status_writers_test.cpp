@@ -88,6 +88,7 @@ TEST_F(StatusWritersTest, WhatOthersWroteStaysWithoutReadingTheObject) {
     const json before = api_.object("web")["status"];
     bench_.run([&]() -> awaitable<void> {
         controller_plan::Standing wanted = standing({"10.0.0.1", "fd00::1"});
+        wanted.ip_mode = "mixed";
         wanted.condition.emplace();
         wanted.condition->type = controller_plan::kConditionType;
         wanted.condition->status = true;
