@@ -11,7 +11,7 @@ namespace {
 using net::Family;
 
 // Set in every mark that leads to a virtual server.
-constexpr std::string_view kOurs = "0x80000000/0x80000000";
+constexpr std::string_view kOurs = "0x80000000/0x80000000";  // kMarkBase/kMarkMask
 
 // Writes rule text for one family and configuration.
 class Writer {
@@ -89,7 +89,7 @@ public:
               "-m connmark --mark " + masquerade_ + " -j MASQUERADE --random-fully",
               // The kernel may choose a virtual address as the source of the node's own packets;
               // the answer would reach whichever node has that address, not this one.
-              "! -o lo " + in_set(SetName::IpvsIps, "src") +
+              "! -o lo -m mark ! --mark " + masquerade_ + " " + in_set(SetName::IpvsIps, "src") +
                   " -m addrtype --src-type LOCAL -j MASQUERADE --random-fully",
               "-m mark ! --mark " + masquerade_ + " -j RETURN",
               "-j MARK --set-xmark " + bit_ + "/0x0",

@@ -1,0 +1,118 @@
+#include "speaker/proxy/rules/testing/scene.hpp"
+#include "speaker/proxy/rules/testing/tracer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+// Packets beside the matrix: to addresses and ports that no Service has, pings, packets of old
+// connections, other people's marks.
+namespace steelyard::proxy::oracle {
+namespace {
+
+using net::Family;
+using net::IpAddress;
+
+IpAddress ip(std::string_view text) {
+    return IpAddress::parse(text).value();
+}
+
+class WalkTest : public testing::Test {
+protected:
+    WalkTest() { case_.endpoints_elsewhere = true; }
+
+    std::vector<Ending> walk(Packet packet, bool is_new = true) {
+        const ProxyConfig config =
+            config_of(LocalDetection::Kind::ClusterCidr, true, case_.masquerade_all);
+        const Tracer tracer(static_rules(config, Family::V4), Family::V4, "KUBE");
+        return tracer.trace(host_of(case_, variant_, config), packet, is_new);
+    }
+    Packet packet() {
+        const ProxyConfig config = config_of(LocalDetection::Kind::ClusterCidr, true, false);
+        return packet_of(case_, variant_, host_of(case_, variant_, config));
+    }
+    Verdict verdict(const Packet& packet, bool is_new = true) {
+        const auto endings = walk(packet, is_new);
+        return endings.empty() ? Verdict::Dropped : endings.front().verdict;
+    }
+
+    Case case_;
+    Variant variant_;
+};
+
+TEST_F(WalkTest, AnotherPortOfAVirtualAddressIsRefused) {
+    for (const Client client : {Client::PodHere, Client::Node, Client::External}) {
+        case_.client = client;
+        for (const Frontend frontend :
+             {Frontend::ClusterIp, Frontend::ExternalIp, Frontend::LoadBalancer}) {
+            case_.frontend = frontend;
+            Packet sent = packet();
+            sent.destination.port = 22;
+            EXPECT_EQ(verdict(sent), Verdict::Refused) << to_string(case_);
+        }
+    }
+}
+
+TEST_F(WalkTest, AnotherPortOfTheNodeIsTheHosts) {
+    case_.frontend = Frontend::NodePort;
+    for (const Client client : {Client::PodHere, Client::Node, Client::External}) {
+        case_.client = client;
+        Packet sent = packet();
+        sent.destination.port = 22;
+        EXPECT_EQ(verdict(sent), Verdict::Delivered) << to_string(case_);
+    }
+}
+
+TEST_F(WalkTest, AClusterIpThatNoServiceHasIsRefused) {
+    for (const Client client : {Client::PodHere, Client::Node, Client::External}) {
+        case_.client = client;
+        Packet sent = packet();
+        sent.destination.address = ip("10.96.77.7");
+        sent.source.address = client_address(case_, Family::V4);
+        EXPECT_EQ(verdict(sent), Verdict::Refused) << to_string(case_);
+        EXPECT_EQ(verdict(sent, false), Verdict::Forwarded) << to_string(case_);
+    }
+}
+
+TEST_F(WalkTest, OtherTrafficPassesUntouched) {
+    case_.client = Client::PodHere;
+    Packet sent = packet();
+    sent.destination = {ip("198.51.100.99"), 443};
+    const auto endings = walk(sent);
+    ASSERT_EQ(endings.size(), 1U);
+    EXPECT_EQ(endings[0].verdict, Verdict::Forwarded);
+    EXPECT_FALSE(endings[0].masqueraded);
+}
+
+TEST_F(WalkTest, MarksOfOthersArePassedOn) {
+    case_.client = Client::PodHere;
+    Packet sent = packet();
+    sent.destination = {ip("198.51.100.99"), 443};
+    sent.mark = 0x00a1;
+    EXPECT_EQ(walk(sent)[0].mark, 0x00a1U);
+}
+
+TEST_F(WalkTest, AnOldConnectionOutlivesTheLastLocalEndpoint) {
+    case_.external_local = true;
+    case_.endpoints_here = false;
+    case_.client = Client::External;
+    case_.frontend = Frontend::LoadBalancer;
+    EXPECT_EQ(verdict(packet()), Verdict::Dropped);
+    // IPVS knows the connection; nothing before it stands in the way.
+    EXPECT_EQ(verdict(packet(), false), Verdict::Refused);
+}
+
+TEST_F(WalkTest, AServicePortThatIsSomebodysNodePortKeepsTheClient) {
+    case_.client = Client::PodHere;
+    const ProxyConfig config = config_of(LocalDetection::Kind::ClusterCidr, true, false);
+    Host host = host_of(case_, variant_, config);
+    SetEntry port;
+    port.port = kPort;
+    host.tables.sets[{SetName::NodePortTcp, Family::V4}].emplace(port, 0);
+    const Tracer tracer(static_rules(config, Family::V4), Family::V4, "KUBE");
+    for (const Ending& ending : tracer.trace(host, packet_of(case_, variant_, host))) {
+        EXPECT_FALSE(ending.masqueraded) << ending.log;
+    }
+}
+
+}  // namespace
+}  // namespace steelyard::proxy::oracle
