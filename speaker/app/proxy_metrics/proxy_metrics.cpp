@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
+#include <utility>
 
 namespace steelyard::speaker {
 namespace {
@@ -36,7 +38,7 @@ double unix_seconds(WallTime time) {
     return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
-double number(std::size_t count) {
+double number(std::uint64_t count) {
     return static_cast<double>(count);
 }
 
@@ -79,6 +81,7 @@ constexpr std::array kGauges{
     Metric{kEndpointsPending, "EndpointSlice changes that no write has taken in yet."},
     Metric{kNoLocal, "Services with a Local traffic policy and endpoints, but none on this node."},
     Metric{"steelyard_proxy_failing_objects", "Objects the kernel refuses, to be tried again."},
+    Metric{"steelyard_proxy_unservable_addresses", "Addresses that do not serve because of that."},
     Metric{"steelyard_proxy_adopted_objects", "Objects found in place at the start and kept."},
     Metric{"steelyard_proxy_objects", "How many objects the wanted tables have."},
 };
@@ -90,12 +93,14 @@ constexpr std::array kCounters{
     Metric{kHealthz, "Answers of /healthz, by HTTP status."},
     Metric{kLivez, "Answers of /livez, by HTTP status."},
     Metric{kPurged, "Stale connection tracking entries deleted."},
-    Metric{"steelyard_proxy_operations_total", "Kernel operations acknowledged, by what they did."},
+    Metric{"steelyard_proxy_syncs_total", "Changes written and whole states read back."},
+    Metric{"steelyard_proxy_writes_total", "Writes the kernel acknowledged, by what was written."},
     Metric{"steelyard_proxy_sends_total", "System calls that carried them."},
+    Metric{"steelyard_proxy_refusals_total", "Writes the kernel refused, repeated ones too."},
     Metric{"steelyard_proxy_audits_total", "Times the whole kernel state was read back."},
     Metric{"steelyard_proxy_repaired_total", "Objects that somebody else had changed, put right."},
-    Metric{"steelyard_proxy_pulses_total", "Short looks at whether the tables are still there."},
-    Metric{"steelyard_proxy_flushes_total", "Times they were not."},
+    Metric{"steelyard_proxy_alarms_total", "Audits because a short look found tables missing."},
+    Metric{"steelyard_proxy_rule_restores_total", "Runs of iptables-restore."},
 };
 
 template <std::size_t N>
@@ -156,14 +161,8 @@ ProxyMetrics::ProxyMetrics(
     for (const char* name : {kServicesTotal, kEndpointsTotal}) {
         counter(registry_, name).add(0);
     }
-    for (const char* name :
-         {"steelyard_proxy_sends_total",
-          "steelyard_proxy_audits_total",
-          "steelyard_proxy_repaired_total",
-          "steelyard_proxy_pulses_total",
-          "steelyard_proxy_flushes_total"}) {
-        counter(registry_, name).add(0);
-    }
+    counter(registry_, "steelyard_proxy_sends_total").add(0);
+    set_counters({});
     gauge(registry_, kServicesPending).set(0);
     gauge(registry_, kEndpointsPending).set(0);
 }
@@ -255,39 +254,33 @@ void ProxyMetrics::on_conntrack_purged(net::Family family, Duration took, std::s
     counter(registry_, kPurged).add(of(family), number(deleted));
 }
 
-void ProxyMetrics::on_written(
-    const std::map<std::string, std::size_t>& operations, std::size_t sends
-) {
-    for (const auto& [operation, count] : operations) {
-        counter(registry_, "steelyard_proxy_operations_total")
-            .add({{"operation", operation}}, number(count));
+void ProxyMetrics::on_report(const dataplane::Report& report) {
+    counter(registry_, "steelyard_proxy_sends_total").add(number(report.sends));
+    gauge(registry_, "steelyard_proxy_failing_objects").set(number(report.failures.size()));
+    gauge(registry_, "steelyard_proxy_unservable_addresses").set(number(report.unservable.size()));
+}
+
+void ProxyMetrics::set_counters(const dataplane::Counters& counters) {
+    Samples writes;
+    for (const auto& [kind, count] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
+             {"virtual_server", counters.virtual_server_writes},
+             {"real_server", counters.real_server_writes},
+             {"address", counters.address_writes},
+             {"route", counters.route_writes},
+             {"set_entry", counters.set_entry_writes}}) {
+        writes[{{"kind", kind}}] = number(count);
     }
-    counter(registry_, "steelyard_proxy_sends_total").add(number(sends));
-}
-
-void ProxyMetrics::set_failing(const std::map<std::string, std::size_t>& objects) {
-    gauge(registry_, "steelyard_proxy_failing_objects").replace(by_label("kind", objects));
-}
-
-void ProxyMetrics::on_audit(Duration took, std::size_t repaired) {
-    registry_
-        .histogram(
-            "steelyard_proxy_audit_duration_seconds",
-            "How long reading the whole kernel state back took.",
-            doubling_buckets()
-        )
-        .observe(seconds(took));
-    counter(registry_, "steelyard_proxy_audits_total").add();
-    counter(registry_, "steelyard_proxy_repaired_total").add(number(repaired));
-}
-
-void ProxyMetrics::on_pulse(bool lost) {
-    counter(registry_, "steelyard_proxy_pulses_total").add();
-    counter(registry_, "steelyard_proxy_flushes_total").add(lost ? 1 : 0);
-}
-
-void ProxyMetrics::set_adopted(std::size_t objects) {
-    gauge(registry_, "steelyard_proxy_adopted_objects").set(number(objects));
+    counter(registry_, "steelyard_proxy_writes_total").replace(writes);
+    gauge(registry_, "steelyard_proxy_adopted_objects").set(number(counters.adopted));
+    for (const auto& [name, count] : std::initializer_list<std::pair<const char*, std::uint64_t>>{
+             {"steelyard_proxy_syncs_total", counters.syncs},
+             {"steelyard_proxy_audits_total", counters.audits},
+             {"steelyard_proxy_refusals_total", counters.refusals},
+             {"steelyard_proxy_repaired_total", counters.drifts},
+             {"steelyard_proxy_alarms_total", counters.alarms},
+             {"steelyard_proxy_rule_restores_total", counters.rule_restores}}) {
+        counter(registry_, name).replace({{Labels(), number(count)}});
+    }
 }
 
 void ProxyMetrics::set_objects(const std::map<std::string, std::size_t>& objects) {

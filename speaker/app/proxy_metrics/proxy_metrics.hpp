@@ -3,6 +3,7 @@
 #include "common/base/time.hpp"
 #include "common/metrics/metrics.hpp"
 #include "common/net/ip.hpp"
+#include "speaker/io/dataplane/dataplane.hpp"
 
 #include <array>
 #include <cstddef>
@@ -49,18 +50,11 @@ public:
     void on_livez(unsigned status);
     void on_conntrack_purged(net::Family family, Duration took, std::size_t deleted);
 
-    // Steelyard's own. Operations the kernel acknowledged, by what they did ("add_real_server"),
-    // and the system calls that carried them.
-    void on_written(const std::map<std::string, std::size_t>& operations, std::size_t sends);
-    // What is refused now and waits to be tried again, by kind of object ("virtual_server").
-    void set_failing(const std::map<std::string, std::size_t>& objects);
-    // A whole read-back of the kernel and what of it somebody else had changed.
-    void on_audit(Duration took, std::size_t repaired);
-    // A short look at whether our tables are still there; `lost` when somebody flushed them.
-    void on_pulse(bool lost);
-    // What was found in place at the start and kept.
-    void set_adopted(std::size_t objects);
-    // How large the tables are, by kind: "services", "virtual_servers", "real_servers"...
+    // Steelyard's own, from what the data plane tells: the system calls of a write, and what is
+    // refused at present.
+    void on_report(const dataplane::Report& report);
+    void set_counters(const dataplane::Counters& counters);
+    // How large the wanted tables are, by kind: "services", "virtual_servers", "real_servers"...
     void set_objects(const std::map<std::string, std::size_t>& objects);
 
 private:

@@ -174,40 +174,47 @@ TEST_F(ProxyMetricsTest, PurgesOfConnectionTrackingAreTimedAndCounted) {
     );
 }
 
-TEST_F(ProxyMetricsTest, WritesAddUpByWhatTheyDid) {
-    metrics_.on_written({{"add_real_server", 3}}, 1);
-    metrics_.on_written({{"add_real_server", 1}, {"remove_address", 1}}, 2);
+TEST_F(ProxyMetricsTest, SendsAddUpAndFailuresAreThoseOfNow) {
+    dataplane::Report report;
+    report.sends = 2;
+    report.failures.emplace_back();
+    report.unservable.insert(net::IpAddress::v4(1));
+    metrics_.on_report(report);
+    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_failing_objects 1\n"));
+    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_unservable_addresses 1\n"));
 
-    EXPECT_THAT(
-        text(), HasSubstr("steelyard_proxy_operations_total{operation=\"add_real_server\"} 4\n")
-    );
-    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_sends_total 3\n"));
+    report.failures.clear();
+    metrics_.on_report(report);
+
+    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_failing_objects 0\n"));
+    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_sends_total 4\n"));
 }
 
-TEST_F(ProxyMetricsTest, AKindThatNoLongerFailsIsNoLongerNamed) {
-    metrics_.set_failing({{"virtual_server", 2}});
-    EXPECT_THAT(text(), HasSubstr("steelyard_proxy_failing_objects{kind=\"virtual_server\"} 2\n"));
+TEST_F(ProxyMetricsTest, TotalsOfTheDataPlaneAreTakenAsTheyAre) {
+    dataplane::Counters counters;
+    counters.syncs = 1;
+    counters.real_server_writes = 2;
+    counters.adopted = 3;
+    counters.drifts = 4;
+    counters.alarms = 5;
+    metrics_.set_counters(counters);
+    counters.real_server_writes = 7;
+    metrics_.set_counters(counters);
 
-    metrics_.set_failing({});
-    EXPECT_THAT(text(), Not(HasSubstr("virtual_server")));
-}
-
-TEST_F(ProxyMetricsTest, AuditsAndPulsesTellWhatSomebodyElseDid) {
-    metrics_.on_audit(20ms, 4);
-    metrics_.on_pulse(false);
-    metrics_.on_pulse(true);
-
-    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_audits_total 1\n"));
+    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_syncs_total 1\n"));
+    EXPECT_THAT(text(), HasSubstr("steelyard_proxy_writes_total{kind=\"real_server\"} 7\n"));
+    EXPECT_THAT(text(), HasSubstr("steelyard_proxy_writes_total{kind=\"route\"} 0\n"));
+    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_adopted_objects 3\n"));
     EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_repaired_total 4\n"));
-    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_pulses_total 2\n"));
-    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_flushes_total 1\n"));
+    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_alarms_total 5\n"));
 }
 
 TEST_F(ProxyMetricsTest, EveryFamilyOfSamplesSaysWhatItIs) {
     metrics_.on_synced(net::Family::V4, 1ms, kStart);
-    metrics_.on_audit(1ms, 0);
-    metrics_.on_written({{"x", 1}}, 1);
-    metrics_.set_adopted(1);
+    metrics_.on_queued(kStart);
+    metrics_.on_healthz(200);
+    metrics_.on_livez(200);
+    metrics_.on_report({});
     metrics_.set_objects({{"services", 1}});
 
     const std::string rendered = text();
