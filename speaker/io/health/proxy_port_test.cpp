@@ -73,8 +73,8 @@ protected:
 
     std::vector<std::string> troubles_;
     int opened_ = 0;
+    fakes::Loop loop_;  // run() ends the tasks that use the port, which has to die before it
     std::unique_ptr<ProxyPort> port_;
-    fakes::Loop loop_;
 };
 
 TEST_F(ProxyPortTest, ATakenPortIsAnErrorThatSaysWhoMayHaveIt) {
