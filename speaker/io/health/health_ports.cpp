@@ -42,13 +42,20 @@ HealthPorts::HealthPorts(const asio::any_io_executor& executor, Callbacks callba
       servers_(executor, ignore) {}
 
 void HealthPorts::set_addresses(std::optional<std::vector<net::IpAddress>> addresses) {
-    addresses_ = std::move(addresses);
-    reconcile();
+    if (addresses_ != addresses) {
+        addresses_ = std::move(addresses);
+        reconcile();
+    }
 }
 
 void HealthPorts::sync(const std::vector<health::ServiceHealth>& services) {
-    share_ports(services);
-    reconcile();
+    if (services_ != services) {
+        services_ = services;
+        share_ports(services);
+        reconcile();
+    } else if (!refusals_.empty()) {
+        reconcile();
+    }
 }
 
 // Decides whose each port is. A port that goes from one Service to another stays open.
@@ -213,7 +220,7 @@ awaitable<void> HealthPorts::close() {
     closed_ = true;
     retries_.cancel();
     co_await retries_.join();
-    ports_.clear();
+    ports_.clear();  // not their numbers of endpoints: the Services go on
     close_unwanted();
     co_await servers_.join();
 }

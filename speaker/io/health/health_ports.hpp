@@ -54,8 +54,9 @@ public:
     // Where to listen from now on: these addresses (nodePortAddresses), or every address of the
     // node, which is where it begins. An empty list listens nowhere.
     void set_addresses(std::optional<std::vector<net::IpAddress>> addresses);
-    // Opens, closes and updates so that exactly these answer. A port wanted by several Services
-    // goes to the one that has it already, else to the first by name; the others are in trouble.
+    // Opens, closes and updates so that exactly these answer; cheap when they are the same again. A
+    // port wanted by several Services goes to the one that has it already, else to the first by
+    // name; the others are in trouble.
     void sync(const std::vector<health::ServiceHealth>& services);
     // Services whose port does not answer on every address, as last tried.
     [[nodiscard]] const std::map<kube::ObjectKey, Trouble>& troubles() const { return troubles_; }
@@ -95,6 +96,7 @@ private:
     Callbacks callbacks_;
     Pace pace_;
     std::optional<std::vector<net::IpAddress>> addresses_;
+    std::vector<health::ServiceHealth> services_;   // as last given
     std::map<std::uint16_t, HealthRef> ports_;      // wanted, each with the Service that has it
     std::map<kube::ObjectKey, Trouble> conflicts_;  // Services that got no port
     std::map<Key, ServerRef> listeners_;
