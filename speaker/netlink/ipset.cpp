@@ -233,7 +233,7 @@ Bytes create(std::string_view name, SetId set, std::uint8_t revision, std::uint3
 }
 
 Bytes destroy(std::string_view name) {
-    MessageWriter message = begin(IPSET_CMD_DESTROY);
+    MessageWriter message = begin(IPSET_CMD_DESTROY, NLM_F_EXCL);  // else absent is as good
     message.text(IPSET_ATTR_SETNAME, name);
     return message.take();
 }

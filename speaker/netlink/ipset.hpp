@@ -10,7 +10,8 @@
 #include <string_view>
 
 // The ipset subsystem of nfnetlink (linux/netfilter/ipset/ip_set.h) to and from the proxy's values.
-// Pure. Adding what is there and deleting what is not succeed, so every request can be repeated.
+// Pure. Adding a member that is there and deleting one that is not succeed, so that both can be
+// repeated.
 namespace steelyard::netlink::ipset {
 
 // The most members a hash set we create may hold at first; ipset's own default of 65536 is what
@@ -35,7 +36,7 @@ struct Revisions {
     std::uint8_t revision,
     std::uint32_t max_elements = kMaxElements
 );
-[[nodiscard]] Bytes destroy(std::string_view name);
+[[nodiscard]] Bytes destroy(std::string_view name);  // ENOENT when absent
 [[nodiscard]] Bytes rename(std::string_view from, std::string_view to);
 // Exchanges the contents: rules that name either see the other's members from one packet to the
 // next. Both must be of one type and family.
