@@ -6,6 +6,7 @@
 #include "common/rt/asio.hpp"
 #include "speaker/proxy/plan.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -24,20 +25,30 @@ using Addresses = std::shared_ptr<const std::set<net::IpAddress>>;
 
 // An object the kernel refuses. It is tried again by itself, ever more rarely; the rest goes on.
 struct Failure {
+    std::string kind;    // virtual_server, address, set_entry or rules
     std::string object;  // virtual server TCP 10.96.0.1:443
     std::string reason;
     unsigned attempts = 1;
     friend bool operator==(const Failure&, const Failure&) = default;
 };
 
+// A search for tracked UDP flows that lead to a real server which is gone.
+struct Purge {
+    net::Family family = net::Family::V4;
+    Duration took{};
+    std::size_t deleted = 0;
+};
+
 struct Report {
     std::size_t ops = 0;    // operations the kernel acknowledged
     std::size_t sends = 0;  // system calls that carried them
     Duration duration{};    // of comparing and writing
+    std::vector<Purge> purges;
     // Everything refused at present, also what was not tried this time.
     std::vector<Failure> failures;
-    // Addresses with a programmed virtual server that has somewhere to send traffic: what this node
-    // may announce. The same pointer as in the previous report while nothing about it changed.
+    // Addresses that are bound and have a programmed virtual server with somewhere to send traffic:
+    // what this node may announce. The same pointer as in the previous report while nothing about
+    // it changed.
     Addresses servable = std::make_shared<const std::set<net::IpAddress>>();
     // Addresses that should serve and, since the kernel refused something, do not.
     std::set<net::IpAddress> unservable;
@@ -57,9 +68,10 @@ struct Counters {
     std::uint64_t refusals = 0;  // writes the kernel refused, retries included
     std::uint64_t drifts = 0;    // objects somebody else had changed
     std::uint64_t alarms = 0;    // audits because a quick look found something missing
-    std::uint64_t rule_restores = 0;
-    std::uint64_t rule_restore_failures = 0;
-    std::uint64_t conntrack_deleted = 0;  // entries of UDP flows that led nowhere
+    using ByFamily = std::array<std::uint64_t, 2>;  // IPv4, IPv6
+    ByFamily rule_restores{};
+    ByFamily rule_restore_failures{};
+    ByFamily conntrack_deleted{};  // entries of UDP flows that led nowhere
 };
 
 class Dataplane {
@@ -74,9 +86,13 @@ public:
     // Prepares the node: settings, sets, rules, dummy link. An error names the module or program
     // that is missing. Call once, before anything else.
     virtual awaitable<Result<>> start() = 0;
-    // Makes the kernel equal to `tables`. The first call adopts what it finds; later ones write
-    // only what changed. Refused objects are listed, the rest is done.
-    virtual awaitable<Result<Report>> apply(std::shared_ptr<const proxy::Tables> tables) = 0;
+    // What a Node object says after start(): pod CIDRs, for one. Rules are looked at only when they
+    // are to be others than before. Mode, binding and names stay as constructed.
+    virtual awaitable<Result<>> configure(const proxy::ProxyConfig& config) = 0;
+    // Makes the kernel follow `changes`: all tables in the first call, which adopts what it finds,
+    // then what became of them since the previous call; none may be left out. Refused objects are
+    // listed and tried again by maintain(), after an Error everything is; the rest is done.
+    virtual awaitable<Result<Report>> apply(proxy::Changes changes) = 0;
     // Reads the whole kernel state again and repairs what somebody else changed. Before the first
     // apply() it only reports what a former run left serving: with the API server away at start,
     // that is what keeps being announced.

@@ -66,7 +66,7 @@ protected:
         const auto started = wait(dataplane_->start());
         ASSERT_TRUE(started) << to_string(started.error());
     }
-    Report apply() { return checked(wait(dataplane_->apply(planner_->tables()))); }
+    Report apply() { return checked(wait(dataplane_->apply(planner_->take_changes()))); }
     Report audit() { return checked(wait(dataplane_->audit())); }
     static Report checked(Result<Report> report) {
         EXPECT_TRUE(report) << to_string(report.error());

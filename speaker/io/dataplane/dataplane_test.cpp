@@ -21,7 +21,7 @@ TEST(DataplaneTest, AnnounceOnlyModeTouchesNothingAndNeedsNoPrivilege) {
     const auto run = [&]() -> awaitable<void> {
         const auto started = co_await dataplane->start();
         EXPECT_TRUE(started);
-        report = co_await dataplane->apply(std::make_shared<const proxy::Tables>());
+        report = co_await dataplane->apply(proxy::Changes());
     };
     tasks.spawn("run", run());
 

@@ -2,26 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <utility>
 
 namespace steelyard::dataplane {
 namespace {
 
-using proxy::Op;
-
-// How soon a refused write is tried again; doubles up to the audit interval while that lasts.
+// How soon everything is read again after answers were lost; doubles up to the audit interval.
 constexpr Duration kRetry = std::chrono::seconds{2};
-
-// A kernel booted without IPv6 has no ip6tables to speak of.
-std::vector<net::Family> families() {
-    std::vector<net::Family> present;
-    present.push_back(net::Family::V4);
-    if (std::filesystem::exists("/proc/net/if_inet6")) {
-        present.push_back(net::Family::V6);
-    }
-    return present;
-}
+// How often a virtual server is looked for: an IPVS flush has no notification.
+constexpr Duration kLook = std::chrono::seconds{2};
+// A first apply soon after an audit need not read everything once more.
+constexpr Duration kFresh = std::chrono::seconds{10};
 
 Instant clock_now() {
     return std::chrono::steady_clock::now();
@@ -35,6 +26,9 @@ IpvsDataplane::IpvsDataplane(
     : config_(config),
       names_(proxy::names_for(config.mode)),
       kernel_(executor, config_, names_),
+      port_(kernel_),
+      mirror_(port_, config_, counters_),
+      rules_(config_, counters_),
       idle_(executor),
       wake_(executor) {}
 
@@ -59,38 +53,75 @@ awaitable<Result<>> IpvsDataplane::start() {
     if (auto ready = co_await kernel_.prepare(); !ready) {
         co_return ready.error();
     }
-    if (auto ready = co_await iptables_.start(); !ready) {
+    if (auto ready = co_await rules_.start(); !ready) {
         co_return ready.error();
     }
-    co_return co_await ensure_rules();
+    co_return co_await rules_.ensure();
 }
 
-awaitable<Result<>> IpvsDataplane::ensure_rules() {
-    for (const net::Family family : families()) {
-        const auto rules = proxy::static_rules(config_, family);
-        auto saved = co_await iptables_.save(family);
-        if (!saved) {
-            co_return saved.error();
-        }
-        auto missing = proxy::missing_rules(rules, *saved);
-        if (!missing) {
-            continue;
-        }
-        if (auto done = co_await iptables_.restore(family, std::move(*missing)); !done) {
-            co_return done.error();
-        }
+awaitable<Result<>> IpvsDataplane::configure(const proxy::ProxyConfig& config) {
+    const proxy::ProxyConfig next = config;  // the caller's may be gone when it is our turn
+    if (config_.mode == proxy::Mode::AnnounceOnly) {
+        co_return Result<>();
+    }
+    const auto mine = co_await turn();
+    if (!rules_.reconfigure(next)) {
+        co_return Result<>();
+    }
+    co_await ensure_rules();
+    if (refused_rules_) {
+        wake_.cancel();  // for maintain() to try again
+        co_return make_error(Errc::Unavailable, refused_rules_->reason);
     }
     co_return Result<>();
 }
 
-awaitable<Result<Report>> IpvsDataplane::apply(std::shared_ptr<const proxy::Tables> tables) {
+awaitable<Result<>> IpvsDataplane::reread() {
+    if (auto ensured = co_await kernel_.ensure(); !ensured) {
+        mirror_.doubt();
+        co_return ensured.error();
+    }
+    auto done = co_await mirror_.read();
+    if (done) {
+        read_at_ = clock_now();
+    }
+    co_return done;
+}
+
+awaitable<Result<Report>> IpvsDataplane::apply(proxy::Changes changes) {
     if (config_.mode == proxy::Mode::AnnounceOnly) {
         co_return Report();
     }
     const auto mine = co_await turn();
-    std::optional<proxy::Touched> touched = desired_.update(std::move(tables));
-    applied_ = true;
-    co_return co_await reconcile(std::move(touched));
+    const Instant begun = clock_now();
+    mirror_.update(changes);
+    const bool first = !std::exchange(applied_, true);
+    const bool fresh = mirror_.is_sure() && (!first || begun - read_at_ < kFresh);
+    if (!fresh) {
+        if (auto read = co_await reread(); !read) {
+            wake_.cancel();  // for maintain() to try again
+            co_return read.error();
+        }
+    }
+    if (first) {
+        counters_.adopted = mirror_.settled();
+    }
+    co_return co_await write(begun);
+}
+
+awaitable<Result<Report>> IpvsDataplane::write(Instant begun) {
+    Report report;
+    auto written = co_await mirror_.write(report);
+    wake_.cancel();
+    if (!written) {
+        co_return written.error();
+    }
+    ++counters_.syncs;
+    report.duration = clock_now() - begun;
+    if (refused_rules_) {
+        report.failures.push_back(*refused_rules_);
+    }
+    co_return report;
 }
 
 awaitable<Result<Report>> IpvsDataplane::audit() {
@@ -98,138 +129,95 @@ awaitable<Result<Report>> IpvsDataplane::audit() {
         co_return Report();
     }
     const auto mine = co_await turn();
-    synced_ = false;
+    const Instant begun = clock_now();
+    ++counters_.audits;
+    if (auto read = co_await reread(); !read) {
+        wake_.cancel();
+        co_return read.error();
+    }
     if (!applied_) {  // what a former run left serves on until there is something to replace it
-        if (auto read = co_await resync(); !read) {
-            co_return read.error();
-        }
         Report found;
-        found.servable = servable();
-        synced_ = false;  // so that the first apply compares everything
+        mirror_.fill(found);
         co_return found;
     }
-    // Rules are repaired after the sets they name are known to exist: reconcile() reads those.
-    auto report = co_await reconcile(std::nullopt);
-    if (!report) {
-        co_return report;
-    }
-    if (auto ready = co_await ensure_rules(); !ready) {
-        co_return ready.error();
-    }
-    co_return report;
+    // After the sets they name are known to exist.
+    co_await ensure_rules();
+    co_return co_await write(begun);
 }
 
-awaitable<Result<>> IpvsDataplane::resync() {
-    if (auto ready = co_await kernel_.ensure(); !ready) {
-        co_return ready;
+awaitable<void> IpvsDataplane::ensure_rules() {
+    auto done = co_await rules_.ensure();
+    if (done) {
+        refused_rules_.reset();
+        co_return;
     }
-    auto tables = co_await kernel_.read();
-    if (!tables) {
-        co_return tables.error();
+    if (!refused_rules_) {
+        refused_rules_.emplace();
+        refused_rules_->kind = "rules";
+        refused_rules_->object = "packet filter rules";
+        refused_rules_->attempts = 0;
     }
-    observed_ = std::move(*tables);
-    if (applied_) {
-        drains_.adopt(desired_.tables(), observed_, clock_now(), config_.drain_grace);
-        wake_.cancel();
-    }
-    synced_ = true;
-    co_return Result<>();
+    ++refused_rules_->attempts;
+    refused_rules_->reason = to_string(done.error());
 }
 
-awaitable<Result<Report>> IpvsDataplane::reconcile(std::optional<proxy::Touched> touched) {
-    Report report;
-    auto settled = co_await write(std::move(touched), report);
-    if (settled && !*settled) {  // once more, on what is really there
-        synced_ = false;
-        report.failures.clear();
-        settled = co_await write(std::nullopt, report);
-    }
-    if (!settled) {
-        synced_ = false;  // nobody knows how far the kernel got
-        wake_.cancel();   // for maintain() to try again
-        co_return settled.error();
-    }
-    report.servable = servable();
-    co_return report;
-}
-
-// False when the kernel turned out to differ from the mirror. Without `touched`, or after a
-// failure, everything is compared.
-awaitable<Result<bool>> IpvsDataplane::write(
-    std::optional<proxy::Touched> touched, Report& report
-) {
-    if (!synced_) {
-        if (auto read = co_await resync(); !read) {
-            co_return read.error();
-        }
-        touched.reset();
-    }
-    std::vector<Op> ops;
-    if (touched && !incomplete_) {
-        ops = proxy::diff(desired_.tables(), observed_, drains_, clock_now(), *touched);
-    } else {
-        ops = proxy::diff(desired_.tables(), observed_, drains_, clock_now());
-    }
-    incomplete_ = false;
-    if (ops.empty()) {
-        co_return true;
-    }
-    auto outcome = co_await kernel_.execute(ops);
-    record(ops, outcome, report);
-    co_return !outcome.must_read_again();
-}
-
-void IpvsDataplane::record(const std::vector<Op>& ops, const Outcome& outcome, Report& report) {
-    const Instant now = clock_now();
-    report.sends += outcome.sends;
-    auto failed = outcome.failures.begin();
-    for (std::size_t i = 0; i < ops.size(); ++i) {
-        if (failed != outcome.failures.end() && failed->op == i) {
-            Failure failure;
-            failure.object = proxy::to_string(ops[i]);
-            failure.reason = failed->reason;
-            report.failures.push_back(std::move(failure));
-            incomplete_ = true;
-            ++failed;
-            continue;
-        }
-        proxy::apply(ops[i], observed_);
-        drains_.on_applied(ops[i], now, config_.drain_grace);
-        ++report.ops;
-    }
-    wake_.cancel();
-}
-
-awaitable<Result<Report>> IpvsDataplane::expire_drains() {
+awaitable<Result<Report>> IpvsDataplane::upkeep() {
     const auto mine = co_await turn();
-    std::optional<proxy::Touched> touched = drains_.due(clock_now());
-    co_return co_await reconcile(std::move(touched));
+    const Instant begun = clock_now();
+    mirror_.prepare_due(begun);
+    if (mirror_.has_refusals()) {  // the link or a set may have gone
+        if (auto ensured = co_await kernel_.ensure(); !ensured) {
+            mirror_.doubt();
+            co_return ensured.error();
+        }
+    }
+    co_return co_await write(begun);
+}
+
+awaitable<Result<bool>> IpvsDataplane::look() {
+    const auto mine = co_await turn();
+    co_return co_await mirror_.look();
+}
+
+Instant IpvsDataplane::next_wake(const Schedule& schedule) const {
+    Instant next = schedule.audit;
+    if (applied_ && mirror_.is_sure()) {
+        next = std::min({next, schedule.look, mirror_.next_due().value_or(next)});
+    }
+    return next;
 }
 
 awaitable<void> IpvsDataplane::maintain(Duration audit_interval, OnReport on_report) {
-    Instant next_audit = clock_now() + audit_interval;
-    Duration retry = kRetry;
+    Schedule schedule;
+    schedule.audit = clock_now() + audit_interval;
+    schedule.look = clock_now() + kLook;
+    schedule.retry = kRetry;
     for (;;) {
-        const bool troubled = applied_ && (incomplete_ || !synced_);
+        const bool troubled = applied_ && (!mirror_.is_sure() || refused_rules_);
         if (troubled) {
-            next_audit = std::min(next_audit, clock_now() + retry);
+            schedule.audit = std::min(schedule.audit, clock_now() + schedule.retry);
         } else {
-            retry = kRetry;
+            schedule.retry = kRetry;
         }
-        // A drain whose end the kernel refused waits for the audit: it stays due.
-        const auto drain = applied_ && !troubled ? drains_.next_deadline() : std::nullopt;
-        wake_.expires_at(std::min(next_audit, drain.value_or(next_audit)));
+        wake_.expires_at(next_wake(schedule));
         co_await wake_.async_wait(kAwait);
         const Instant now = clock_now();
-        if (now >= next_audit) {
+        bool flushed = false;
+        if (applied_ && mirror_.is_sure() && now >= schedule.look) {
+            schedule.look = now + kLook;
+            const auto there = co_await look();
+            flushed = there && !*there;
+            counters_.alarms += flushed ? 1 : 0;
+        }
+        if (flushed || now >= schedule.audit) {
             if (troubled) {
-                retry = std::min(retry * 2, audit_interval);
+                schedule.retry = std::min(schedule.retry * 2, audit_interval);
             }
             const auto report = co_await audit();
             on_report(report);
-            next_audit = clock_now() + audit_interval;
-        } else if (drain && now >= *drain) {
-            const auto report = co_await expire_drains();
+            schedule.audit = clock_now() + audit_interval;
+        } else if (applied_ && mirror_.is_sure() && mirror_.next_due().value_or(now + kLook) <= now) {
+            const auto report = co_await upkeep();
             on_report(report);
         }
     }
@@ -241,40 +229,48 @@ awaitable<Result<std::vector<std::string>>> IpvsDataplane::cleanup() {
         co_return removed;
     }
     const auto mine = co_await turn();
-    desired_.update(std::make_shared<const proxy::Tables>());
-    applied_ = true;
-    synced_ = false;
-    auto emptied = co_await reconcile(std::nullopt);
-    if (!emptied) {
-        co_return emptied.error();
+    applied_ = false;
+    mirror_.doubt();
+    auto tables = co_await kernel_.read();
+    if (!tables) {
+        co_return tables.error();
     }
-    for (const net::Family family : families()) {
-        auto saved = co_await iptables_.save(family);
-        if (!saved) {
-            co_return saved.error();
-        }
-        std::string text = proxy::removal(proxy::static_rules(config_, family), *saved);
-        if (text.empty()) {
-            continue;
-        }
-        if (auto done = co_await iptables_.restore(family, std::move(text)); !done) {
-            co_return done.error();
-        }
+    std::vector<proxy::Op> ops;
+    for (const net::IpAddress& address : tables->addresses) {
+        ops.emplace_back(proxy::RemoveAddress{address});
     }
-    synced_ = false;
-    if (auto done = co_await kernel_.remove(); !done) {
-        co_return done.error();
+    for (const net::IpAddress& address : tables->routes) {
+        ops.emplace_back(proxy::RemoveRoute{address});
     }
-    removed.push_back("link " + names_.link + ", sets and rules of " + names_.prefix);
+    for (const auto& [key, server] : tables->virtual_servers) {
+        ops.emplace_back(proxy::RemoveVirtualServer{key});
+    }
+    const Outcome outcome = co_await kernel_.execute(ops);
+    if (!outcome.failures.empty()) {
+        co_return make_error(Errc::Unavailable, outcome.failures.front().reason);
+    }
+    const auto count = [&removed](std::size_t number, const std::string& what) {
+        if (number > 0) {
+            removed.push_back(std::to_string(number) + " " + what);
+        }
+    };
+    count(tables->addresses.size(), "addresses on " + names_.link);
+    count(tables->routes.size(), "local routes");
+    count(tables->virtual_servers.size(), "virtual servers");
+    if (auto ready = co_await rules_.start(); !ready) {
+        co_return ready.error();
+    }
+    auto rules = co_await rules_.remove();
+    if (!rules) {
+        co_return rules.error();
+    }
+    auto rest = co_await kernel_.remove();
+    if (!rest) {
+        co_return rest.error();
+    }
+    removed.insert(removed.end(), rules->begin(), rules->end());
+    removed.insert(removed.end(), rest->begin(), rest->end());
     co_return removed;
-}
-
-Addresses IpvsDataplane::servable() {
-    auto now = proxy::servable_addresses(observed_);
-    if (!servable_ || *servable_ != now) {
-        servable_ = std::make_shared<const std::set<net::IpAddress>>(std::move(now));
-    }
-    return servable_;
 }
 
 std::unique_ptr<Dataplane> make_ipvs_dataplane(

@@ -7,7 +7,7 @@
 #include "speaker/io/netlink/socket.hpp"
 #include "speaker/proxy/config.hpp"
 #include "speaker/proxy/conntrack/stale.hpp"
-#include "speaker/proxy/diff/diff.hpp"
+#include "speaker/proxy/diff/op.hpp"
 #include "speaker/proxy/rules/rules.hpp"
 
 #include <cstddef>

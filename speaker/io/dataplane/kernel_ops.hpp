@@ -2,7 +2,7 @@
 
 #include "speaker/io/dataplane/outcome.hpp"
 #include "speaker/netlink/message.hpp"
-#include "speaker/proxy/diff/diff.hpp"
+#include "speaker/proxy/diff/op.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -1,71 +1,62 @@
-#include "speaker/proxy/diff/diff.hpp"
-
-#include <algorithm>
+#include "speaker/proxy/diff/drains.hpp"
 
 namespace steelyard::proxy {
 
-void Drains::on_applied(const Op& op, Instant now, Duration grace) {
-    if (const auto* set = std::get_if<SetRealServer>(&op)) {
-        if (set->weight == 0) {
-            deadlines_.try_emplace(Key{set->key, set->endpoint}, now + grace);
-        } else {
-            deadlines_.erase(Key{set->key, set->endpoint});
-        }
-    } else if (const auto* removed = std::get_if<RemoveRealServer>(&op)) {
-        deadlines_.erase(Key{removed->key, removed->endpoint});
-    } else if (const auto* server = std::get_if<RemoveVirtualServer>(&op)) {
-        std::erase_if(deadlines_, [&](const auto& drain) {
-            return drain.first.first == server->key;
-        });
+void Drains::begin(const Key& key, Instant deadline) {
+    if (deadlines_.try_emplace(key, deadline).second) {
+        queue_.emplace(deadline, key);
     }
 }
 
-void Drains::adopt(
-    const KernelTables& desired, const KernelTables& observed, Instant now, Duration grace
-) {
-    for (const auto& [key, server] : observed.virtual_servers) {
-        const auto wanted = desired.virtual_servers.find(key);
-        for (const auto& [endpoint, weight] : server.real_servers) {
-            const bool kept = wanted != desired.virtual_servers.end() &&
-                              wanted->second.real_servers.contains(endpoint);
-            if (weight == 0 && !kept) {
-                deadlines_.try_emplace(Key{key, endpoint}, now + grace);
-            }
-        }
-    }
-    // What somebody else removed or put back to work does not drain any more.
-    std::erase_if(deadlines_, [&](const auto& drain) {
-        const auto server = observed.virtual_servers.find(drain.first.first);
-        if (server == observed.virtual_servers.end()) {
-            return true;
-        }
-        const auto found = server->second.real_servers.find(drain.first.second);
-        return found == server->second.real_servers.end() || found->second > 0;
-    });
+void Drains::expire(const Key& key) {
+    erase(key);
+    deadlines_.emplace(key, Instant::min());
 }
 
-bool Drains::is_due(const Key& key, Instant now) const {
+void Drains::erase(const Key& key) {
     const auto found = deadlines_.find(key);
-    return found != deadlines_.end() && found->second <= now;
+    if (found != deadlines_.end()) {
+        queue_.erase({found->second, key});
+        deadlines_.erase(found);
+    }
+}
+
+void Drains::erase(const VirtualServerKey& server) {
+    auto at = deadlines_.lower_bound(Key{server, net::Endpoint()});
+    while (at != deadlines_.end() && at->first.first == server) {
+        queue_.erase({at->second, at->first});
+        at = deadlines_.erase(at);
+    }
+}
+
+void Drains::keep_only(const VirtualServerKey& server, const RealServers& real_servers) {
+    auto at = deadlines_.lower_bound(Key{server, net::Endpoint()});
+    while (at != deadlines_.end() && at->first.first == server) {
+        if (real_servers.contains(at->first.second)) {
+            ++at;
+        } else {
+            queue_.erase({at->second, at->first});
+            at = deadlines_.erase(at);
+        }
+    }
+}
+
+std::optional<Instant> Drains::deadline(const Key& key) const {
+    const auto found = deadlines_.find(key);
+    return found == deadlines_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<Instant> Drains::next_deadline() const {
-    const auto first = std::min_element(
-        deadlines_.begin(),
-        deadlines_.end(),
-        [](const auto& left, const auto& right) { return left.second < right.second; }
-    );
-    return first == deadlines_.end() ? std::nullopt : std::optional(first->second);
+    return queue_.empty() ? std::nullopt : std::optional(queue_.begin()->first);
 }
 
-Touched Drains::due(Instant now) const {
-    Touched touched;
-    for (const auto& [key, deadline] : deadlines_) {
-        if (deadline <= now) {
-            touched.virtual_servers.insert(key.first);
-        }
+std::vector<VirtualServerKey> Drains::take_due(Instant now) {
+    std::vector<VirtualServerKey> due;
+    while (!queue_.empty() && queue_.begin()->first <= now) {
+        due.push_back(queue_.begin()->second.first);
+        queue_.erase(queue_.begin());
     }
-    return touched;
+    return due;
 }
 
 }  // namespace steelyard::proxy

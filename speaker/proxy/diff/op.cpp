@@ -1,4 +1,4 @@
-#include "speaker/proxy/diff/diff.hpp"
+#include "speaker/proxy/diff/op.hpp"
 
 namespace steelyard::proxy {
 namespace {
@@ -12,18 +12,19 @@ Overloaded(Fs...) -> Overloaded<Fs...>;
 
 std::string format(const SetId& set, const SetEntry& entry) {
     std::string text = set_name(set) + " ";
-    if (set_type(set.name) == SetType::BitmapPort) {
+    const SetType type = set_type(set.name);
+    if (type == SetType::BitmapPort) {
         return text + std::to_string(entry.port);
     }
     text += net::to_string(entry.ip);
-    if (set_type(set.name) == SetType::HashIp) {
-        return text;
+    if (type != SetType::HashIp && type != SetType::HashNet) {
+        text +=
+            "," + std::string(net::to_string(entry.protocol)) + ":" + std::to_string(entry.port);
     }
-    text += "," + std::string(net::to_string(entry.protocol)) + ":" + std::to_string(entry.port);
     if (entry.second_ip) {
         text += "," + net::to_string(*entry.second_ip);
     }
-    if (entry.prefix_length > 0) {
+    if (type == SetType::HashNet || type == SetType::HashIpPortNet) {
         text += "/" + std::to_string(entry.prefix_length);
     }
     return text;
@@ -33,17 +34,29 @@ std::string format(const VirtualServerKey& key, const net::Endpoint& endpoint) {
     return to_string(key) + " -> " + net::to_string(endpoint);
 }
 
+std::string hexadecimal(std::uint32_t mark) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (int shift = 28; shift >= 0; shift -= 4) {
+        text += kDigits[(mark >> static_cast<unsigned>(shift)) & 0xfU];
+    }
+    return "0x" + text;
+}
+
 }  // namespace
 
 std::string to_string(const Op& op) {
     return std::visit(
         Overloaded{
-            [](const AddSetEntry& o) { return "add " + format(o.set, o.entry); },
+            [](const AddSetEntry& o) {
+                return "add " + format(o.set, o.entry) +
+                       (o.mark != 0 ? " mark " + hexadecimal(o.mark) : "");
+            },
             [](const RemoveSetEntry& o) { return "remove " + format(o.set, o.entry); },
             [](const AddAddress& o) { return "add address " + net::to_string(o.address); },
             [](const RemoveAddress& o) { return "remove address " + net::to_string(o.address); },
-            [](const AddRoute& o) { return "add route to " + net::to_string(o.address); },
-            [](const RemoveRoute& o) { return "remove route to " + net::to_string(o.address); },
+            [](const AddRoute& o) { return "add route " + net::to_string(o.address); },
+            [](const RemoveRoute& o) { return "remove route " + net::to_string(o.address); },
             [](const AddVirtualServer& o) { return "add virtual server " + to_string(o.key); },
             [](const SetVirtualServer& o) { return "set virtual server " + to_string(o.key); },
             [](const RemoveVirtualServer& o) {
@@ -65,18 +78,44 @@ std::string to_string(const Op& op) {
     );
 }
 
+Object object_of(const Op& op) {
+    return std::visit(
+        Overloaded{
+            [](const AddSetEntry& o) {
+                return Object(SetElement{o.set, o.entry});
+            },
+            [](const RemoveSetEntry& o) {
+                return Object(SetElement{o.set, o.entry});
+            },
+            [](const AddAddress& o) { return Object(o.address); },
+            [](const RemoveAddress& o) { return Object(o.address); },
+            [](const AddRoute& o) { return Object(o.address); },
+            [](const RemoveRoute& o) { return Object(o.address); },
+            [](const auto& o) { return Object(o.key); },
+        },
+        op
+    );
+}
+
+std::string to_string(const Object& object) {
+    return std::visit(
+        Overloaded{
+            [](const VirtualServerKey& key) { return "virtual server " + to_string(key); },
+            [](const net::IpAddress& address) { return "address " + net::to_string(address); },
+            [](const SetElement& element) { return format(element.set, element.entry); },
+        },
+        object
+    );
+}
+
 void apply(const Op& op, KernelTables& tables) {
     std::visit(
         Overloaded{
             [&](const AddSetEntry& o) { tables.sets[o.set][o.entry] = o.mark; },
             [&](const RemoveSetEntry& o) {
-                const auto found = tables.sets.find(o.set);
-                if (found == tables.sets.end()) {
-                    return;
-                }
-                found->second.erase(o.entry);
-                if (found->second.empty()) {
-                    tables.sets.erase(found);
+                tables.sets[o.set].erase(o.entry);
+                if (tables.sets[o.set].empty()) {
+                    tables.sets.erase(o.set);
                 }
             },
             [&](const AddAddress& o) { tables.addresses.insert(o.address); },
@@ -97,10 +136,7 @@ void apply(const Op& op, KernelTables& tables) {
                 tables.virtual_servers[o.key].real_servers[o.endpoint] = o.weight;
             },
             [&](const RemoveRealServer& o) {
-                const auto found = tables.virtual_servers.find(o.key);
-                if (found != tables.virtual_servers.end()) {
-                    found->second.real_servers.erase(o.endpoint);
-                }
+                tables.virtual_servers[o.key].real_servers.erase(o.endpoint);
             },
         },
         op

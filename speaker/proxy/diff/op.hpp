@@ -1,26 +1,20 @@
 #pragma once
 
-#include "common/base/time.hpp"
-#include "speaker/proxy/diff/desired.hpp"
 #include "speaker/proxy/tables.hpp"
 
-#include <map>
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
-#include <vector>
 
-// Wanted against found -> ordered operations. The order keeps traffic flowing at every prefix: set
-// members (masquerading) before virtual servers, real servers in before others go out, an address
-// appears after what serves it and disappears before it. Nothing is ever flushed or deleted and
-// re-added: the kernel keeps deleted destinations on a list every add scans.
+// One change of the kernel's tables. Adding a set entry that is there with another mark replaces
+// the mark in place.
 namespace steelyard::proxy {
 
 struct AddSetEntry {
     SetId set;
     SetEntry entry;
-    std::uint32_t mark = 0;
+    std::uint32_t mark = 0;  // 0: none
     friend bool operator==(const AddSetEntry&, const AddSetEntry&) = default;
 };
 struct RemoveSetEntry {
@@ -91,41 +85,15 @@ using Op = std::variant<
     AddRealServer,
     SetRealServer,
     RemoveRealServer>;
-[[nodiscard]] std::string to_string(const Op& op);
+[[nodiscard]] std::string to_string(const Op& op);  // add virtual server TCP 10.96.0.1:443
 
-// The effect of an acknowledged operation on the mirror of the kernel.
+// What an operation is about: a virtual server with its real servers, an address with its route, or
+// a member of a set. What is compared, refused and tried again as one.
+using Object = std::variant<VirtualServerKey, net::IpAddress, SetElement>;
+[[nodiscard]] Object object_of(const Op& op);
+[[nodiscard]] std::string to_string(const Object& object);  // KUBE-CLUSTER-IP 10.96.0.1,TCP:443
+
+// The effect of an operation on tables. Not of use to the proxy itself: kernels in tests do it.
 void apply(const Op& op, KernelTables& tables);
-
-// When each draining real server goes for good. Only TCP drains: a UDP flow has no end to wait for.
-class Drains {
-public:
-    using Key = std::pair<VirtualServerKey, net::Endpoint>;
-
-    // Follows the weight-0 and removal operations that were acknowledged.
-    void on_applied(const Op& op, Instant now, Duration grace);
-    // Real servers found with weight 0 and not wanted, as after a restart, start their grace now.
-    void adopt(
-        const KernelTables& desired, const KernelTables& observed, Instant now, Duration grace
-    );
-    [[nodiscard]] bool is_due(const Key& key, Instant now) const;
-    [[nodiscard]] std::optional<Instant> next_deadline() const;
-    // The virtual servers with a real server whose grace is over.
-    [[nodiscard]] Touched due(Instant now) const;
-
-private:
-    std::map<Key, Instant> deadlines_;
-};
-
-[[nodiscard]] std::vector<Op> diff(
-    const KernelTables& desired, const KernelTables& observed, const Drains& drains, Instant now
-);
-// The same, looking only at what was touched.
-[[nodiscard]] std::vector<Op> diff(
-    const KernelTables& desired,
-    const KernelTables& observed,
-    const Drains& drains,
-    Instant now,
-    const Touched& touched
-);
 
 }  // namespace steelyard::proxy
