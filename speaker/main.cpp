@@ -2,11 +2,15 @@
 #include "common/kube/client/file.hpp"
 #include "common/log/log.hpp"
 #include "speaker/app/run.hpp"
+#include "speaker/options/kube_proxy_config.hpp"
+#include "speaker/options/node_settings.hpp"
 #include "speaker/options/options.hpp"
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <string>
+#include <thread>
 #include <vector>
 
 // steelyard-speaker: announces addresses from this node and programs its service proxy. Exit
@@ -24,6 +28,28 @@ int fail(const std::string& line) {
     return 2;
 }
 
+int write_config(const speaker::Options& options) {
+    std::ofstream file(options.write_config_to);
+    file << speaker::write_kube_proxy_config(options) << std::flush;
+    return file ? 0 : fail("--write-config-to: " + options.write_config_to + ": cannot be written");
+}
+
+// --init-only: what needs a privileged container, and only that.
+int prepare_node(const speaker::Options& options, const log::Logger& logger) {
+    const unsigned cores = std::thread::hardware_concurrency();
+    const auto written = speaker::write_node_settings(speaker::node_settings(options.proxy, cores));
+    for (const std::string& line : written.changed) {
+        logger.info("setting written", {{"setting", line}});
+    }
+    for (const std::string& line : written.missing) {
+        logger.warn("setting left as it is", {{"setting", line}});
+    }
+    for (const std::string& line : written.fatal) {
+        logger.error("Services cannot work without a setting", {{"setting", line}});
+    }
+    return written.fatal.empty() ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -34,16 +60,22 @@ int main(int argc, char** argv) {
         return parsed.exit_status;
     }
     speaker::Options& options = *parsed.options;
+    if (!options.write_config_to.empty()) {
+        return write_config(options);
+    }
+    const auto level = log::parse_level(options.log_level);
+    if (!level) {
+        return fail(level.error().context);
+    }
+    const log::Logger logger(log::stdout_sink(), *level, "speaker");
+    if (options.init_only) {
+        return prepare_node(options, logger);
+    }
     auto client = daemon::client_config(options.kubeconfig, variable);
     if (!client) {
         return fail(to_string(client.error()));
     }
     client->user_agent = "steelyard-speaker/" SY_VERSION;
     options.ns = daemon::namespace_of(options.ns, options.kubeconfig, *client);
-    const auto level = log::parse_level(options.log_level);
-    if (!level) {
-        return fail(level.error().context);
-    }
-    const log::Logger logger(log::stdout_sink(), *level, "speaker");
     return speaker::run(options, *client, logger);
 }

@@ -5,7 +5,7 @@
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
-set(SY_PURE_THIRD_PARTY nlohmann_json::nlohmann_json)
+set(SY_PURE_THIRD_PARTY nlohmann_json::nlohmann_json yaml-cpp)
 
 function(sy_room name)
     cmake_parse_arguments(ARG "PURE" "LABEL" "SOURCES;DEPS;TESTS;TEST_DEPS;FUZZ" ${ARGN})
