@@ -1,4 +1,4 @@
-"""manifests/steelyard.yaml is what its pieces give; the samples use only fields that exist; no right is a wildcard."""
+"""manifests/steelyard*.yaml are what their pieces give; the samples use only fields that exist; no right is a wildcard."""
 import shutil
 import subprocess
 
@@ -9,7 +9,9 @@ try:
 except ImportError:
     yaml = None
 
-_ONE_FILE = "manifests/steelyard.yaml"
+# Folder with the pieces -> the one file made of them.
+_RENDERED = {"manifests": "manifests/steelyard.yaml",
+             "manifests/replace-kube-proxy": "manifests/steelyard-replace-kube-proxy.yaml"}
 
 
 def _documents(text):
@@ -21,25 +23,25 @@ def _key(document):
     return document["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
-def _stale(tree):
+def _stale(tree, folder, one_file):
     """Objects, not text: kubectl's releases differ in the order of keys."""
-    result = subprocess.run(["kubectl", "kustomize", "manifests"], cwd=tree.root,
+    result = subprocess.run(["kubectl", "kustomize", folder], cwd=tree.root,
                             capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        yield f"manifests/kustomization.yaml: {result.stderr.strip()}"
+        yield f"{folder}/kustomization.yaml: {result.stderr.strip()}"
         return
     rendered = {_key(d): d for d in _documents(result.stdout)}
-    kept = {_key(d): d for d in _documents(tree.text(_ONE_FILE))}
+    kept = {_key(d): d for d in _documents(tree.text(one_file))}
     for key in sorted(rendered.keys() | kept.keys()):
         if rendered.get(key) != kept.get(key):
-            yield f"{_ONE_FILE}: {' '.join(key)} differs from its piece; run scripts/render-manifests.sh"
+            yield f"{one_file}: {' '.join(key)} differs from its piece; run scripts/render-manifests.sh"
 
 
-def _wildcards(tree):
-    for document in _documents(tree.text(_ONE_FILE)):
+def _wildcards(tree, one_file):
+    for document in _documents(tree.text(one_file)):
         for rule in document.get("rules", []):
             if any("*" in rule.get(part, []) for part in ("apiGroups", "resources", "verbs")):
-                yield f"{_ONE_FILE}: {' '.join(_key(document))}: a right to everything (*)"
+                yield f"{one_file}: {' '.join(_key(document))}: a right to everything (*)"
 
 
 def _schemas(tree):
@@ -79,9 +81,11 @@ def _samples(tree):
 def check(tree):
     if yaml is None:
         raise Skip("python3-yaml is not installed")
-    findings = [*_wildcards(tree), *_samples(tree)]
+    kept = {folder: file for folder, file in _RENDERED.items() if file in tree.paths}
+    findings = [finding for file in kept.values() for finding in _wildcards(tree, file)]
+    findings += _samples(tree)
     if shutil.which("kubectl"):
-        findings += _stale(tree)
+        findings += [finding for folder, file in kept.items() for finding in _stale(tree, folder, file)]
     elif not findings:
-        raise Skip("kubectl is not installed, so steelyard.yaml was not compared")
+        raise Skip("kubectl is not installed, so the rendered files were not compared")
     return findings
