@@ -42,7 +42,8 @@ def deployment_object(name, replicas=3, node=None, **spec):
 
 def port_entry(port, protocol="TCP", target=8080, name=None, **more):
     """A port of a Service."""
-    return {"name": name or f"{protocol.lower()}{port}", "port": port, "protocol": protocol, "targetPort": target, **more}
+    return {"name": name or f"{protocol.lower()}{port}", "port": port, "protocol": protocol, "targetPort": target,
+            **more}
 
 
 def service_object(name, app="web", ports=(80,), type="ClusterIP", labels=None, annotations=None, **spec):
