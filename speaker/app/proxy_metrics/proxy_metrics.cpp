@@ -42,6 +42,10 @@ double number(std::uint64_t count) {
     return static_cast<double>(count);
 }
 
+std::size_t index(net::Family family) {
+    return family == net::Family::V4 ? 0 : 1;
+}
+
 Labels of(net::Family family) {
     return {{"ip_family", std::string(to_string(family))}};
 }
@@ -154,8 +158,6 @@ ProxyMetrics::ProxyMetrics(
 )
     : registry_(registry), started_(started), families_(families) {
     for (const net::Family family : families) {
-        counter(registry_, kRestoreFailures).add(of(family), 0);
-        counter(registry_, kPurged).add(of(family), 0);
         set_no_local_endpoints(family, 0, 0);
     }
     for (const char* name : {kServicesTotal, kEndpointsTotal}) {
@@ -168,7 +170,7 @@ ProxyMetrics::ProxyMetrics(
 }
 
 ProxyMetrics::Triggers& ProxyMetrics::triggers(net::Family family) {
-    return triggers_[family == net::Family::V4 ? 0 : 1];
+    return triggers_[index(family)];
 }
 
 void ProxyMetrics::on_service_change() {
@@ -237,10 +239,6 @@ void ProxyMetrics::set_no_local_endpoints(
     services.set(labels, number(external));
 }
 
-void ProxyMetrics::on_restore_failed(net::Family family) {
-    counter(registry_, kRestoreFailures).add(of(family), 1);
-}
-
 void ProxyMetrics::on_healthz(unsigned status) {
     counter(registry_, kHealthz).add({{"code", std::to_string(status)}}, 1);
 }
@@ -249,14 +247,16 @@ void ProxyMetrics::on_livez(unsigned status) {
     counter(registry_, kLivez).add({{"code", std::to_string(status)}}, 1);
 }
 
-void ProxyMetrics::on_conntrack_purged(net::Family family, Duration took, std::size_t deleted) {
-    purge_duration(registry_).observe(of(family), seconds(took));
-    counter(registry_, kPurged).add(of(family), number(deleted));
-}
-
 void ProxyMetrics::on_report(const dataplane::Report& report) {
     counter(registry_, "steelyard_proxy_sends_total").add(number(report.sends));
-    gauge(registry_, "steelyard_proxy_failing_objects").set(number(report.failures.size()));
+    Samples failing;
+    for (const dataplane::Failure& failure : report.failures) {
+        failing[{{"kind", failure.kind}}] += 1;
+    }
+    gauge(registry_, "steelyard_proxy_failing_objects").replace(failing);
+    for (const dataplane::Purge& purge : report.purges) {
+        purge_duration(registry_).observe(of(purge.family), seconds(purge.took));
+    }
     gauge(registry_, "steelyard_proxy_unservable_addresses").set(number(report.unservable.size()));
 }
 
@@ -277,9 +277,19 @@ void ProxyMetrics::set_counters(const dataplane::Counters& counters) {
              {"steelyard_proxy_audits_total", counters.audits},
              {"steelyard_proxy_refusals_total", counters.refusals},
              {"steelyard_proxy_repaired_total", counters.drifts},
-             {"steelyard_proxy_alarms_total", counters.alarms},
-             {"steelyard_proxy_rule_restores_total", counters.rule_restores}}) {
+             {"steelyard_proxy_alarms_total", counters.alarms}}) {
         counter(registry_, name).replace({{Labels(), number(count)}});
+    }
+    using ByFamily = dataplane::Counters::ByFamily;
+    for (const auto& [name, totals] : std::initializer_list<std::pair<const char*, ByFamily>>{
+             {"steelyard_proxy_rule_restores_total", counters.rule_restores},
+             {kRestoreFailures, counters.rule_restore_failures},
+             {kPurged, counters.conntrack_deleted}}) {
+        Samples samples;
+        for (const net::Family family : families_) {
+            samples[of(family)] = number(totals[index(family)]);
+        }
+        counter(registry_, name).replace(samples);
     }
 }
 

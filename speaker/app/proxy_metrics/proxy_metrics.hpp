@@ -45,14 +45,12 @@ public:
 
     // Services with a Local policy, endpoints somewhere and none here.
     void set_no_local_endpoints(net::Family family, std::size_t internal, std::size_t external);
-    void on_restore_failed(net::Family family);
     void on_healthz(unsigned status);
     void on_livez(unsigned status);
-    void on_conntrack_purged(net::Family family, Duration took, std::size_t deleted);
 
-    // Steelyard's own, from what the data plane tells: the system calls of a write, and what is
-    // refused at present.
+    // From what the data plane tells: of one write or audit...
     void on_report(const dataplane::Report& report);
+    // ...and since its beginning.
     void set_counters(const dataplane::Counters& counters);
     // How large the wanted tables are, by kind: "services", "virtual_servers", "real_servers"...
     void set_objects(const std::map<std::string, std::size_t>& objects);

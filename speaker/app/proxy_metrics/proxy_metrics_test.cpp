@@ -163,7 +163,12 @@ TEST_F(ProxyMetricsTest, HealthAnswersAreCountedByStatus) {
 }
 
 TEST_F(ProxyMetricsTest, PurgesOfConnectionTrackingAreTimedAndCounted) {
-    metrics_.on_conntrack_purged(net::Family::V6, 5ms, 7);
+    dataplane::Report report;
+    report.purges.push_back({net::Family::V6, 5ms, 7});
+    metrics_.on_report(report);
+    dataplane::Counters counters;
+    counters.conntrack_deleted = {0, 7};
+    metrics_.set_counters(counters);
 
     EXPECT_THAT(
         text(),
@@ -174,19 +179,30 @@ TEST_F(ProxyMetricsTest, PurgesOfConnectionTrackingAreTimedAndCounted) {
     );
 }
 
+TEST_F(ProxyMetricsTest, FailedRestoresAreToldByFamily) {
+    dataplane::Counters counters;
+    counters.rule_restore_failures = {2, 1};
+    metrics_.set_counters(counters);
+
+    const std::string name = "kubeproxy_sync_proxy_rules_iptables_restore_failures_total";
+    EXPECT_THAT(text(), HasSubstr(name + "{ip_family=\"IPv4\"} 2\n"));
+    EXPECT_THAT(text(), HasSubstr(name + "{ip_family=\"IPv6\"} 1\n"));
+}
+
 TEST_F(ProxyMetricsTest, SendsAddUpAndFailuresAreThoseOfNow) {
     dataplane::Report report;
     report.sends = 2;
-    report.failures.emplace_back();
+    report.failures.emplace_back().kind = "virtual_server";
+    report.failures.emplace_back().kind = "virtual_server";
     report.unservable.insert(net::IpAddress::v4(1));
     metrics_.on_report(report);
-    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_failing_objects 1\n"));
+    EXPECT_THAT(text(), HasSubstr("steelyard_proxy_failing_objects{kind=\"virtual_server\"} 2\n"));
     EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_unservable_addresses 1\n"));
 
     report.failures.clear();
     metrics_.on_report(report);
 
-    EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_failing_objects 0\n"));
+    EXPECT_THAT(text(), Not(HasSubstr("steelyard_proxy_failing_objects{")));
     EXPECT_THAT(text(), HasSubstr("\nsteelyard_proxy_sends_total 4\n"));
 }
 
