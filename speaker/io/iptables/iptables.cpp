@@ -1,5 +1,6 @@
 #include "speaker/io/iptables/iptables.hpp"
 
+#include "speaker/io/iptables/failure.hpp"
 #include "speaker/io/iptables/process.hpp"
 
 #include <chrono>
@@ -18,13 +19,9 @@ std::string program(net::Family family, Variant variant, std::string_view action
     return name;
 }
 
-std::string first_line(const std::string& text) {
-    return text.substr(0, text.find('\n'));
-}
-
 awaitable<Result<std::string>> run(std::vector<std::string> command, std::string input) {
     const std::string name = command.front();
-    auto output = co_await run_process(std::move(command), std::move(input), kDeadline);
+    auto output = co_await run_process(std::move(command), input, kDeadline);
     if (!output) {
         co_return output.error();
     }
@@ -32,7 +29,7 @@ awaitable<Result<std::string>> run(std::vector<std::string> command, std::string
         co_return make_error(
             Errc::Unsupported,
             name + " failed with status " + std::to_string(output->status) + ": " +
-                first_line(output->err)
+                explain_failure(output->err, input)
         );
     }
     co_return std::move(output->out);
@@ -57,6 +54,10 @@ bool holds_kubernetes(const Probe& probe) {
     return probe.saved.find(":KUBE-") != std::string::npos;
 }
 
+bool holds_kube_proxy(const Probe& probe) {
+    return probe.saved.find(":KUBE-SERVICES ") != std::string::npos;
+}
+
 }  // namespace
 
 std::string_view to_string(Variant variant) {
@@ -78,6 +79,17 @@ std::vector<Variant> preference(const Probe& legacy, const Probe& nft) {
     return order;
 }
 
+std::optional<std::string> stray_rules(Variant used, const Probe& legacy, const Probe& nft) {
+    const Probe& other = used == Variant::Legacy ? nft : legacy;
+    if (!holds_kube_proxy(other)) {
+        return std::nullopt;
+    }
+    return "chains of kube-proxy (KUBE-SERVICES and others) are in iptables-" +
+           std::string(to_string(other.variant)) + " while this node uses iptables-" +
+           std::string(to_string(used)) +
+           ": packets pass both; remove those with kube-proxy --cleanup or a reboot";
+}
+
 awaitable<Result<>> Iptables::start() {
     const Probe legacy = co_await probe(Variant::Legacy);
     const Probe nft = co_await probe(Variant::Nft);
@@ -88,6 +100,10 @@ awaitable<Result<>> Iptables::start() {
             Errc::Unsupported, "iptables does not work here: " + legacy.error + "; " + nft.error
         );
     }
+    warnings_.clear();
+    if (const auto warning = stray_rules(variant(), legacy, nft)) {
+        warnings_.push_back(*warning);
+    }
     co_return Result<>();
 }
 
@@ -95,6 +111,25 @@ awaitable<Result<std::string>> Iptables::save(net::Family family) {
     std::vector<std::string> command;
     command.push_back(program(family, variant(), "save"));
     co_return co_await run(std::move(command), "");
+}
+
+awaitable<Result<bool>> Iptables::has_chain(
+    net::Family family, std::string table, std::string chain
+) {
+    std::vector<std::string> command;
+    command.emplace_back(
+        std::string(family == net::Family::V4 ? "iptables-" : "ip6tables-") +
+        std::string(to_string(variant()))
+    );
+    command.emplace_back("-t");
+    command.push_back(std::move(table));
+    command.emplace_back("-S");
+    command.push_back(std::move(chain));
+    const auto output = co_await run_process(std::move(command), "", kDeadline);
+    if (!output) {
+        co_return output.error();
+    }
+    co_return output->status == 0;
 }
 
 awaitable<Result<>> Iptables::restore(net::Family family, std::string text) {

@@ -4,6 +4,7 @@
 #include "common/net/ip.hpp"
 #include "common/rt/asio.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,11 @@ struct Probe {
 };
 // The variant to try first: one that holds Kubernetes' chains, else nft if it works. Pure.
 [[nodiscard]] std::vector<Variant> preference(const Probe& legacy, const Probe& nft);
+// A line about rules of kube-proxy in the variant that will not be used: its tools do not show
+// them, and packets pass both. Pure.
+[[nodiscard]] std::optional<std::string> stray_rules(
+    Variant used, const Probe& legacy, const Probe& nft
+);
 
 class Iptables {
 public:
@@ -34,10 +40,16 @@ public:
     // iptables-restore --noflush: all of `text` or, a table at a time, nothing. When the preferred
     // variant cannot do it at all, the other one is tried and kept.
     awaitable<Result<>> restore(net::Family family, std::string text);
+    // Whether a chain is there: a look that costs the same however many rules others have. For
+    // noticing a flush between two full looks.
+    awaitable<Result<bool>> has_chain(net::Family family, std::string table, std::string chain);
     [[nodiscard]] Variant variant() const { return candidates_.front(); }
+    // One line each; valid after start().
+    [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
 private:
     std::vector<Variant> candidates_;
+    std::vector<std::string> warnings_;
     bool proven_ = false;  // a restore succeeded with candidates_.front()
 };
 

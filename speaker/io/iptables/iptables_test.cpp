@@ -1,6 +1,7 @@
 #include "speaker/io/iptables/iptables.hpp"
 
 #include "common/rt/task_group.hpp"
+#include "speaker/io/iptables/failure.hpp"
 #include "speaker/io/iptables/process.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -97,6 +98,51 @@ TEST(PreferenceTest, FollowsWhereKubernetesIsAndElseTakesNft) {
     EXPECT_THAT(preference(kube_legacy, kube_nft), ElementsAre(Variant::Nft, Variant::Legacy));
     EXPECT_THAT(preference(legacy, broken), ElementsAre(Variant::Legacy));
     EXPECT_THAT(preference(broken, broken), IsEmpty());
+}
+
+TEST(StrayRulesTest, KubeProxysChainsInTheUnusedVariantAreTold) {
+    Probe legacy{Variant::Legacy, true, "", ""};
+    const Probe nft{Variant::Nft, true, ":KUBE-KUBELET-CANARY - [0:0]\n", ""};
+    EXPECT_EQ(stray_rules(Variant::Nft, legacy, nft), std::nullopt);
+
+    legacy.saved = "*nat\n:KUBE-SERVICES - [0:0]\n";
+    EXPECT_EQ(stray_rules(Variant::Legacy, legacy, nft), std::nullopt);
+    EXPECT_EQ(
+        stray_rules(Variant::Nft, legacy, nft),
+        "chains of kube-proxy (KUBE-SERVICES and others) are in iptables-legacy while this node "
+        "uses iptables-nft: packets pass both; remove those with kube-proxy --cleanup or a reboot"
+    );
+}
+
+TEST(ExplainFailureTest, TheComplaintTheRuleAndItsModulesAreOneLine) {
+    const std::string input =
+        "*nat\n:KUBE-SERVICES - [0:0]\n"
+        "-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\nCOMMIT\n";
+    const std::string rule =
+        "-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT (needs xt_set)";
+
+    EXPECT_EQ(
+        explain_failure("iptables-restore: line 3 failed\n", input),
+        "iptables-restore: line 3 failed: " + rule
+    );
+    EXPECT_EQ(
+        explain_failure(
+            "iptables-restore v1.8.9 (legacy): Set KUBE-CLUSTER-IP doesn't exist.\n\n"
+            "Error occurred at line: 3\n"
+            "Try `iptables-restore -h' or 'iptables-restore --help' for more information.\n",
+            input
+        ),
+        "iptables-restore v1.8.9 (legacy): Set KUBE-CLUSTER-IP doesn't exist.; Error occurred at "
+        "line: 3: " +
+            rule
+    );
+    EXPECT_EQ(explain_failure("line 99 failed", input), "line 99 failed");
+    EXPECT_EQ(explain_failure("line", input), "line");
+    EXPECT_EQ(explain_failure("", ""), "");
+    EXPECT_EQ(
+        explain_failure("Another app is currently holding the xtables lock.", input),
+        "Another app is currently holding the xtables lock."
+    );
 }
 
 }  // namespace
