@@ -34,6 +34,20 @@ int write_config(const speaker::Options& options) {
     return file ? 0 : fail("--write-config-to: " + options.write_config_to + ": cannot be written");
 }
 
+int clean_node(const speaker::Options& options) {
+    const auto removed = speaker::cleanup(options);
+    if (!removed) {
+        return fail("--cleanup: " + to_string(removed.error()));
+    }
+    for (const std::string& line : *removed) {
+        std::cout << line << "\n";
+    }
+    if (removed->empty()) {
+        std::cout << "there is nothing of ours in the kernel\n";
+    }
+    return 0;
+}
+
 // --init-only: what needs a privileged container, and only that.
 int prepare_node(const speaker::Options& options, const log::Logger& logger) {
     const unsigned cores = std::thread::hardware_concurrency();
@@ -66,6 +80,9 @@ int main(int argc, char** argv) {
     const auto level = log::parse_level(options.log_level);
     if (!level) {
         return fail(level.error().context);
+    }
+    if (options.cleanup) {
+        return clean_node(options);
     }
     const log::Logger logger(log::stdout_sink(), *level, "speaker");
     if (options.init_only) {

@@ -29,7 +29,11 @@ awaitable<Response> answer(
     }
     if (request.path == "/readyz") {
         const std::string why = pages->not_ready();
-        co_return why.empty() ? text_response(200, "ok\n") : text_response(503, why + "\n");
+        if (!why.empty()) {
+            co_return text_response(503, why + "\n");
+        }
+        const std::string remark = pages->remark ? pages->remark() : "";
+        co_return text_response(200, remark.empty() ? "ok\n" : "ok, but: " + remark + "\n");
     }
     if (request.path == "/metrics") {
         if (pages->refresh_metrics) {

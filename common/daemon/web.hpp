@@ -16,6 +16,8 @@ namespace steelyard::daemon {
 struct Pages {
     // Why the daemon is not ready, in one line; "" when it is.
     std::function<std::string()> not_ready;
+    // What is wrong all the same, in one line; "" when nothing is. May be empty.
+    std::function<std::string()> remark;
     // Brings gauges up to date before they are rendered; may be empty.
     std::function<awaitable<void>()> refresh_metrics;
     // Pages of the daemon's own, by path ("/explain").

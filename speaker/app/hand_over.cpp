@@ -47,6 +47,7 @@ awaitable<void> Speaker::hand_over() {
     const bool heirs = sight_ && has_company(*sight_, options_.node_name);
     tasks_.cancel();
     co_await tasks_.join();
+    co_await proxy_.close();
     const Duration last_answers = answers && heirs ? kLastAnswers : Duration::zero();
     co_await wire_->stop(last_answers);
 }

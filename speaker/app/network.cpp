@@ -109,6 +109,7 @@ void Speaker::on_sight(const WireSide::SightRef& sight) {
         begin_settling();
     }
     review_settling();
+    replan_.notify();  // before the kernel's turn: addresses of a dead node move at once
     wake();
 }
 

@@ -7,18 +7,42 @@
 // follows from what the kernel took.
 namespace steelyard::speaker {
 
-std::optional<proxy::Context> Speaker::proxy_context() const {
+void Speaker::follow_nodes() {
+    zones_.clear();
+    for (const auto& [key, node] : watches_.nodes()) {
+        if (const auto zone = kube::zone_of(*node); !zone.empty()) {
+            zones_.emplace(key.name, zone);
+        }
+    }
+}
+
+std::optional<ProxySide::Facts> Speaker::proxy_facts() const {
     if (!watches_.synced()) {
         return std::nullopt;
     }
-    proxy::Context context;
+    const auto node = watches_.node(options_.node_name);
+    ProxySide::Facts facts;
+    facts.node = node_facts(node.get());
+    proxy::Context& context = facts.context;
     context.node_name = options_.node_name;
+    context.node_zones = zones_;
     context.node_addresses = node_addresses(links_.snapshot());
+    context.node_ips = primary_addresses(node.get(), context.node_addresses);
+    context.config = options_.proxy;
+    if (node) {
+        context.zone = kube::zone_of(*node);
+        context.config.node_pod_cidrs = node->pod_cidrs;
+        if (context.config.detect.kind == proxy::LocalDetection::Kind::NodeCidr) {
+            context.config.detect.cidrs = node->pod_cidrs;
+        }
+    }
+    if (options_.proxy.mode == proxy::Mode::Full) {
+        context.service_cidrs = service_ranges(watches_.service_cidrs(), options_.service_cidrs);
+    }
     if (sight_) {
         context.unreachable_nodes = dead_nodes(*sight_, options_.node_name);
     }
-    context.config = options_.proxy;
-    return context;
+    return facts;
 }
 
 ProxySide::Telling Speaker::proxy_telling() {
@@ -32,6 +56,16 @@ ProxySide::Telling Speaker::proxy_telling() {
     telling.on_report = [this] {
         note_kernel();
     };
+    telling.service_event =
+        [this](const kube::ObjectKey& service, std::string reason, std::string message) {
+            record({service, true, std::move(reason), std::move(message)});
+        };
+    telling.node_event = [this](std::string reason, std::string message) {
+        record_node(std::move(reason), std::move(message));
+    };
+    telling.refresh_metrics = [this] {
+        return refresh_metrics();
+    };
     return telling;
 }
 
@@ -43,11 +77,19 @@ void Speaker::become_ready() {
 }
 
 void Speaker::note_kernel() {
-    unservable_.clear();
-    if (const auto refused = proxy_.refused()) {
-        unservable_ = unservable(*refused, *proxy_.servable(), *announcements_);
-    }
+    unservable_ = fingerprints(proxy_.unservable(), *announcements_);
     tell_.notify();
+}
+
+void Speaker::record_node(std::string reason, std::string message) {
+    if (const auto node = watches_.node(options_.node_name)) {
+        events_.record(
+            kube::reference_to(*node),
+            kube::EventType::Warning,
+            std::move(reason),
+            std::move(message)
+        );
+    }
 }
 
 }  // namespace steelyard::speaker

@@ -110,16 +110,13 @@ std::string Speaker::not_ready() const {
     if (!watches_.synced()) {
         return "the first lists are not complete";
     }
-    if (ready_) {
-        return "";
-    }
-    const std::string& failure = proxy_.last_failure();
-    return "the kernel is not programmed" + (failure.empty() ? "" : ": " + failure);
+    return proxy_.trouble();
 }
 
 awaitable<void> Speaker::refresh_metrics() {
     count_announced();
     count_members();
+    proxy_.count();
     registry_.gauge("metallb_k8s_client_config_loaded_bool", "1 once a configuration was right.")
         .set(config_.loaded() ? 1 : 0);
     registry_

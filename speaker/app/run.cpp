@@ -9,6 +9,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include <csignal>
+#include <fstream>
 #include <memory>
 #include <random>
 #include <vector>
@@ -72,6 +73,14 @@ std::uint64_t random_seed() {
     return (std::uint64_t{device()} << 32U) | device();
 }
 
+void set_oom_score(int score, const log::Logger& logger) {
+    std::ofstream file("/proc/self/oom_score_adj");
+    file << score << std::flush;
+    if (!file) {
+        logger.warn("oomScoreAdj not set (needs SYS_RESOURCE)", {{"score", std::to_string(score)}});
+    }
+}
+
 }  // namespace
 
 int run(const Options& options, const kube::ClientConfig& client, const log::Logger& logger) {
@@ -87,6 +96,9 @@ int run(const Options& options, const kube::ClientConfig& client, const log::Log
     pages.not_ready = [&speaker] {
         return speaker.not_ready();
     };
+    pages.remark = [&speaker] {
+        return speaker.remark();
+    };
     pages.refresh_metrics = [&speaker] {
         return speaker.refresh_metrics();
     };
@@ -95,6 +107,9 @@ int run(const Options& options, const kube::ClientConfig& client, const log::Log
     if (!servers) {
         logger.error("cannot listen", {{"error", to_string(servers.error())}});
         return 2;
+    }
+    if (options.oom_score_adj) {
+        set_oom_score(*options.oom_score_adj, logger);
     }
     rt::Signal stop(ioc.get_executor());
     Result<> outcome;
@@ -109,6 +124,9 @@ int run(const Options& options, const kube::ClientConfig& client, const log::Log
     helpers.spawn("signals", wait_for_signal(ioc.get_executor(), logger, stop));
     for (const auto& server : *servers) {
         helpers.spawn("http", server->run());
+    }
+    for (const std::string& note : options.notes) {
+        logger.warn("configuration", {{"ignored", note}});
     }
     logger.info("speaker starts", {{"node", options.node_name}, {"namespace", options.ns}});
     main.spawn("speaker", serve(speaker, helpers, stop, outcome));

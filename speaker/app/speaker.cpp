@@ -1,7 +1,5 @@
 #include "speaker/app/speaker.hpp"
 
-#include "speaker/app/kube_proxy.hpp"
-
 #include <chrono>
 #include <utility>
 
@@ -50,7 +48,7 @@ Speaker::Speaker(
           }
       ),
       proxy_(
-          executor, log_, options.proxy, [this] { return proxy_context(); }, proxy_telling()
+          executor, options_, log_, registry, [this] { return proxy_facts(); }, proxy_telling()
       ),
       bgp_(executor, api, log_, bgp_options(), bgp_wire(), bgp_telling()),
       watches_(
@@ -67,6 +65,9 @@ Speaker::Speaker(
            [this](const kube::Change<kube::EndpointSlice>& change) {
                proxy_.set_slice(change.key, change.after);
                bgp_.set_slice(change.key, change.after);
+           },
+           [this](const kube::Change<kube::Node>&) {
+               follow_nodes();
            }}
       ),
       status_scope_{options.node_name, options.ns, std::nullopt},
@@ -134,15 +135,6 @@ awaitable<Result<>> Speaker::prepare() {
     if (!config) {
         co_return config.error();
     }
-    if (options_.proxy.mode == proxy::Mode::Full) {
-        if (const auto mode = co_await running_kube_proxy()) {
-            co_return make_error(
-                Errc::Invalid,
-                "--proxy-mode=full: kube-proxy (" + *mode +
-                    ") runs on this node; remove it, or choose --proxy-mode=load-balancer"
-            );
-        }
-    }
     auto wire = WireSide::start(executor_, std::move(*config), wire_callbacks());
     if (!wire) {
         co_return wire.error();
@@ -175,9 +167,10 @@ void Speaker::spawn_tasks() {
     bgp_.spawn(tasks_);
 }
 
+// The kernel first: what a pod's end costs its clients is decided there, and it takes less time.
 void Speaker::wake() {
-    replan_.notify();
     proxy_.wake();
+    replan_.notify();
     tell_.notify();
 }
 

@@ -21,6 +21,7 @@
 #include "speaker/plan/plan.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -52,6 +53,8 @@ public:
 
     // Why this node cannot serve yet, in one line; "" when it can.
     [[nodiscard]] std::string not_ready() const;
+    // What is wrong though it serves, in one line; "" when nothing is.
+    [[nodiscard]] std::string remark() const { return proxy_.refusal(); }
     awaitable<void> refresh_metrics();
 
 private:
@@ -73,6 +76,7 @@ private:
     void count_members();
     void become_ready();
     void note_kernel();
+    void record_node(std::string reason, std::string message);
     void announce();
     void route();
     bool load_config();  // whether it is another one now
@@ -97,7 +101,8 @@ private:
     [[nodiscard]] bool drains() const;
     [[nodiscard]] NodeMeta own_meta() const;
     [[nodiscard]] bool answers_ping() const;
-    [[nodiscard]] std::optional<proxy::Context> proxy_context() const;
+    [[nodiscard]] std::optional<ProxySide::Facts> proxy_facts() const;
+    void follow_nodes();
     [[nodiscard]] ProxySide::Telling proxy_telling();
     [[nodiscard]] speaker_plan::Snapshot snapshot() const;
     [[nodiscard]] WireSide::Callbacks wire_callbacks();
@@ -137,6 +142,8 @@ private:
     std::vector<net::Endpoint> peers_;
 
     std::vector<std::uint32_t> unservable_;  // what the kernel refused
+    // Zones of all nodes, made anew when a Node changes.
+    std::map<std::string, std::string, std::less<>> zones_;
 
     std::shared_ptr<const speaker_plan::Announcements> announcements_;  // never null
     l2::Announcements answered_;  // what the wire thread was last told to answer for

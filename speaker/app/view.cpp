@@ -137,26 +137,57 @@ std::vector<NodeMeta::Interface> told_interfaces(
     return out;
 }
 
-std::vector<std::uint32_t> unservable(
-    const proxy::Tables& tables,
-    const std::set<net::IpAddress>& servable,
-    const speaker_plan::Announcements& plan
+std::vector<std::uint32_t> fingerprints(
+    const std::set<net::IpAddress>& addresses, const speaker_plan::Announcements& plan
 ) {
-    std::set<std::uint32_t> fingerprints;
-    for (const auto& [service, wanted] : tables.services) {
-        for (const auto& [key, server] : wanted->virtual_servers) {
-            const net::IpAddress& address = key.endpoint.address;
-            const bool serves = std::any_of(
-                server->real_servers.begin(),
-                server->real_servers.end(),
-                [](const auto& real_server) { return real_server.second > 0; }
-            );
-            if (serves && !servable.contains(address) && plan.addresses.contains(address)) {
-                fingerprints.insert(speaker_plan::address_fingerprint(address));
-            }
+    std::set<std::uint32_t> found;
+    for (const net::IpAddress& address : addresses) {
+        if (plan.addresses.contains(address)) {
+            found.insert(speaker_plan::address_fingerprint(address));
         }
     }
-    return {fingerprints.begin(), fingerprints.end()};
+    return {found.begin(), found.end()};
+}
+
+health::NodeFacts node_facts(const kube::Node* node) {
+    health::NodeFacts facts;
+    if (node != nullptr) {
+        facts.known = true;
+        facts.deleting = node->meta.deletion_timestamp.has_value();
+        for (const kube::Taint& taint : node->taints) {
+            facts.taint_keys.push_back(taint.key);
+        }
+    }
+    return facts;
+}
+
+std::map<net::Family, net::IpAddress> primary_addresses(
+    const kube::Node* node, const std::vector<net::IpAddress>& present
+) {
+    std::map<net::Family, net::IpAddress> primary;
+    const auto take = [&primary](const std::vector<net::IpAddress>& addresses) {
+        for (const net::IpAddress& address : addresses) {
+            primary.emplace(address.family(), address);  // the first one stays
+        }
+    };
+    if (node != nullptr) {
+        take(node->internal_ips);
+        take(node->external_ips);
+    }
+    take(present);
+    return primary;
+}
+
+std::vector<net::Prefix> service_ranges(
+    const speaker_plan::Objects<kube::ServiceCidr>& objects, const std::vector<net::Prefix>& more
+) {
+    std::set<net::Prefix> ranges(more.begin(), more.end());
+    for (const auto& [key, object] : objects) {
+        if (object->ready) {
+            ranges.insert(object->cidrs.begin(), object->cidrs.end());
+        }
+    }
+    return {ranges.begin(), ranges.end()};
 }
 
 std::vector<speaker_plan::LocalInterface> local_interfaces(

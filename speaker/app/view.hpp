@@ -4,14 +4,15 @@
 #include "speaker/app/node_meta/node_meta.hpp"
 #include "speaker/app/wire_side.hpp"
 #include "speaker/gossip/member.hpp"
+#include "speaker/health/proxy_health.hpp"
 #include "speaker/l2/announcements.hpp"
 #include "speaker/l2/eligibility.hpp"
 #include "speaker/plan/plan.hpp"
 #include "speaker/plan/snapshot.hpp"
-#include "speaker/proxy/plan.hpp"
 #include "speaker/ring/config.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,12 +44,19 @@ namespace steelyard::speaker {
 [[nodiscard]] std::vector<NodeMeta::Interface> told_interfaces(
     const std::vector<net::Interface>& interfaces, const l2::NameExclusions& exclusions
 );
-// Fingerprints, sorted, of those announced addresses for which `tables` have somewhere to send
-// traffic and the kernel has not.
-[[nodiscard]] std::vector<std::uint32_t> unservable(
-    const proxy::Tables& tables,
-    const std::set<net::IpAddress>& servable,
-    const speaker_plan::Announcements& plan
+// Fingerprints, sorted, of those addresses that the plan announces somewhere.
+[[nodiscard]] std::vector<std::uint32_t> fingerprints(
+    const std::set<net::IpAddress>& addresses, const speaker_plan::Announcements& plan
+);
+// What decides whether load balancers may send this node traffic; null: there is no such Node.
+[[nodiscard]] health::NodeFacts node_facts(const kube::Node* node);
+// The node's first address of each family: its InternalIPs, else ExternalIPs, else those present.
+[[nodiscard]] std::map<net::Family, net::IpAddress> primary_addresses(
+    const kube::Node* node, const std::vector<net::IpAddress>& present
+);
+// Where ClusterIPs come from: the ServiceCIDRs that are ready and those of the command line.
+[[nodiscard]] std::vector<net::Prefix> service_ranges(
+    const speaker_plan::Objects<kube::ServiceCidr>& objects, const std::vector<net::Prefix>& more
 );
 // Interfaces an address may be announced on.
 [[nodiscard]] std::vector<speaker_plan::LocalInterface> local_interfaces(

@@ -280,29 +280,58 @@ TEST(ViewTest, AnInterfaceThatIsDownIsToldAsDown) {
     );
 }
 
-TEST(ViewTest, OnlyAnAddressThatShouldServeAndDoesNotIsUnservable) {
-    proxy::ServiceTables service;
-    const auto add = [&](const char* address, std::uint32_t weight) {
-        proxy::VirtualServer server;
-        server.real_servers[{ip("10.244.0.5"), 8080}] = weight;
-        service.virtual_servers[{net::Protocol::Tcp, {ip(address), 80}}] = std::move(server);
-    };
-    add("192.0.2.1", 1);
-    add("192.0.2.2", 1);  // the kernel has it
-    add("192.0.2.3", 0);  // nowhere to send to here
-    add("10.96.0.1", 1);  // no address of ours to announce
-    proxy::Tables tables;
-    tables.services[{"default", "web"}] =
-        std::make_shared<const proxy::ServiceTables>(std::move(service));
+TEST(ViewTest, FingerprintsAreOfAnnouncedAddressesOnly) {
     speaker_plan::Announcements plan;
-    for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) {
-        plan.addresses[ip(address)];
-    }
-
+    plan.addresses[ip("192.0.2.1")];
+    plan.addresses[ip("192.0.2.2")];
     EXPECT_THAT(
-        unservable(tables, {ip("192.0.2.2")}, plan),
+        fingerprints({ip("192.0.2.1"), ip("10.96.0.1")}, plan),
         ElementsAre(speaker_plan::address_fingerprint(ip("192.0.2.1")))
     );
+}
+
+TEST(ViewTest, PrimaryAddressesAreTheNodesInternalOnesFirst) {
+    kube::Node node;
+    node.internal_ips = {ip("192.168.1.5")};
+    node.external_ips = {ip("203.0.113.5"), ip("2001:db8::5")};
+    const std::vector<net::IpAddress> present{ip("10.0.0.1"), ip("fd00::1"), ip("192.168.1.5")};
+
+    auto primary = primary_addresses(&node, present);
+    EXPECT_EQ(primary.at(net::Family::V4), ip("192.168.1.5"));
+    EXPECT_EQ(primary.at(net::Family::V6), ip("2001:db8::5"));
+
+    primary = primary_addresses(nullptr, present);
+    EXPECT_EQ(primary.at(net::Family::V4), ip("10.0.0.1"));
+    EXPECT_EQ(primary.at(net::Family::V6), ip("fd00::1"));
+}
+
+TEST(ViewTest, ServiceRangesAreThoseThatAreReadyAndThoseOfTheCommandLine) {
+    speaker_plan::Objects<kube::ServiceCidr> objects;
+    const auto add = [&](const std::string& name, const char* range, bool ready) {
+        kube::ServiceCidr object;
+        object.cidrs = {*net::Prefix::parse(range)};
+        object.ready = ready;
+        objects[{"", name}] = std::make_shared<const kube::ServiceCidr>(object);
+    };
+    add("kubernetes", "10.96.0.0/12", true);
+    add("new", "10.200.0.0/16", false);
+    EXPECT_THAT(
+        service_ranges(objects, {*net::Prefix::parse("fd00::/108")}),
+        testing::UnorderedElementsAre(
+            *net::Prefix::parse("10.96.0.0/12"), *net::Prefix::parse("fd00::/108")
+        )
+    );
+}
+
+TEST(ViewTest, NodeFactsNameTaintsAndDeletion) {
+    EXPECT_FALSE(node_facts(nullptr).known);
+    kube::Node node;
+    node.taints.push_back({"ToBeDeletedByClusterAutoscaler", "NoSchedule"});
+    EXPECT_TRUE(node_facts(&node).known);
+    EXPECT_FALSE(node_facts(&node).deleting);
+    EXPECT_THAT(node_facts(&node).taint_keys, ElementsAre("ToBeDeletedByClusterAutoscaler"));
+    node.meta.deletion_timestamp = WallTime();
+    EXPECT_TRUE(node_facts(&node).deleting);
 }
 
 TEST(ViewTest, GossipsWithTheOtherPodsOfOneFamily) {

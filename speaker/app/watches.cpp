@@ -27,7 +27,9 @@ typename kube::Informer<T>::Callbacks Watches::callbacks_for(
         callbacks_.on_any();
     };
     callbacks.on_error = [this, kind](const Error* error) {
-        if (error != nullptr) {
+        if (error != nullptr && error->code == Errc::NotFound) {
+            log_.info("the API server does not have it", {{"kind", kind}});
+        } else if (error != nullptr) {
             log_.warn(
                 "watch broken; what is known stays in force",
                 {{"kind", kind}, {"error", to_string(*error)}}
@@ -64,12 +66,23 @@ Watches::Watches(
           callbacks_for<kube::EndpointSlice>(callbacks_.on_slice),
           seed + 1
       ),
-      nodes_(api, Collection(Resource<kube::Node>::kType), callbacks_for<kube::Node>({}), seed + 2),
+      nodes_(
+          api,
+          Collection(Resource<kube::Node>::kType),
+          callbacks_for<kube::Node>(callbacks_.on_node),
+          seed + 2
+      ),
       pods_(
           api,
           Collection(Resource<kube::Pod>::kType, ns, pod_labels),
           callbacks_for<kube::Pod>({}),
           seed + 3
+      ),
+      service_cidrs_(
+          api,
+          Collection(Resource<kube::ServiceCidr>::kType),
+          callbacks_for<kube::ServiceCidr>({}),
+          seed + 17
       ),
       config_(
           api,
@@ -88,6 +101,7 @@ void Watches::spawn(rt::TaskGroup& tasks) {
     tasks.spawn("watch endpointslices", slices_.run());
     tasks.spawn("watch nodes", nodes_.run());
     tasks.spawn("watch speaker pods", pods_.run());
+    tasks.spawn("watch servicecidrs", service_cidrs_.run());
     config_.spawn(tasks);
 }
 

@@ -21,6 +21,7 @@ public:
         std::function<void()> on_any;  // something changed, or a first list is complete
         std::function<void(const kube::Change<kube::Service>&)> on_service;
         std::function<void(const kube::Change<kube::EndpointSlice>&)> on_slice;
+        std::function<void(const kube::Change<kube::Node>&)> on_node;
     };
     // `ns` holds the metallb.io objects and the speaker pods, which `pod_labels` selects.
     Watches(
@@ -41,6 +42,8 @@ public:
     [[nodiscard]] const auto& nodes() const { return nodes_.store().objects(); }
     // Null when there is none of that name.
     [[nodiscard]] std::shared_ptr<const kube::Node> node(const std::string& name) const;
+    // Where ClusterIPs come from; an API server of before Kubernetes 1.33 does not tell.
+    [[nodiscard]] const auto& service_cidrs() const { return service_cidrs_.store().objects(); }
     [[nodiscard]] const auto& pods() const { return pods_.store().objects(); }
     // The metallb.io objects, and the passwords they name when those may be read.
     [[nodiscard]] const daemon::ConfigWatches& config() const { return config_; }
@@ -57,6 +60,7 @@ private:
     kube::Informer<kube::EndpointSlice> slices_;
     kube::Informer<kube::Node> nodes_;
     kube::Informer<kube::Pod> pods_;
+    kube::Informer<kube::ServiceCidr> service_cidrs_;
     daemon::ConfigWatches config_;
 };
 

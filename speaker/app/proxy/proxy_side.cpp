@@ -1,5 +1,10 @@
 #include "speaker/app/proxy/proxy_side.hpp"
 
+#include "common/rt/sleep.hpp"
+#include "speaker/app/proxy/kube_proxy.hpp"
+#include "speaker/io/health/pages.hpp"
+
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -8,28 +13,122 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How often the kernel is read back and repaired.
-constexpr Duration kAuditInterval = 60s;
+constexpr std::array kFamilies{net::Family::V4, net::Family::V6};
+// How often somebody is looked for who would undo our work.
+constexpr Duration kLookOut = 30s;
+
+Instant steady_now() {
+    return std::chrono::steady_clock::now();
+}
+
+WallTime wall_now() {
+    return std::chrono::system_clock::now();
+}
+
+std::string advice(const std::string& mode) {
+    return "kube-proxy (" + mode +
+           ") runs on this node beside --proxy-mode=full: remove it, or choose "
+           "--proxy-mode=load-balancer";
+}
 
 }  // namespace
 
 ProxySide::ProxySide(
     const asio::any_io_executor& executor,
+    const Options& options,
     const log::Logger& log,
-    const proxy::ProxyConfig& config,
-    Facts facts,
+    metrics::Registry& registry,
+    FactsSource facts,
     Telling telling
 )
-    : log_(log),
-      config_(config),
+    : executor_(executor),
+      options_(options),
+      log_(log),
+      registry_(registry),
       facts_(std::move(facts)),
       telling_(std::move(telling)),
       reprogram_(executor),
-      dataplane_(dataplane::make_ipvs_dataplane(executor, config)),
-      planner_(proxy::Context()) {}
+      dataplane_(dataplane::make_ipvs_dataplane(executor, options.proxy)),
+      planner_(proxy::Context()),
+      metrics_(registry, {kFamilies.begin(), kFamilies.end()}, wall_now()),
+      health_({kFamilies.begin(), kFamilies.end()}, 2 * options.sync_period),
+      health_ports_(
+          executor,
+          {[this] { return health_.healthy(steady_now()); },
+           [this](const io_health::HealthPorts::Trouble& trouble) {
+               log_.error(
+                   "health check not served",
+                   {{"service", to_string(trouble.service)}, {"error", trouble.reason}}
+               );
+               telling_.service_event(
+                   trouble.service, "FailedToStartServiceHealthcheck", trouble.reason
+               );
+           }}
+      ),
+      configured_(options.proxy) {}
+
+health::Moment ProxySide::moment() const {
+    return {steady_now(), wall_now()};
+}
 
 awaitable<Result<>> ProxySide::start() {
+    if (options_.proxy.mode == proxy::Mode::Full) {
+        if (const auto mode = co_await running_kube_proxy()) {
+            co_return make_error(Errc::Invalid, advice(*mode));
+        }
+    }
+    open_ports();
+    if (options_.bind_address_hard_fail) {
+        for (io_health::ProxyPort* port : {healthz_port_.get(), metrics_port_.get()}) {
+            if (port == nullptr) {
+                continue;
+            }
+            if (auto opened = port->open(); !opened) {
+                co_return opened.error();
+            }
+        }
+    }
     co_return co_await dataplane_->start();
+}
+
+void ProxySide::open_ports() {
+    io_health::ProxyPort::Callbacks callbacks;
+    callbacks.on_trouble = [this](const std::string& reason) {
+        log_.error("port not served", {{"error", reason}});
+    };
+    if (options_.healthz_bind) {
+        io_health::HealthPages pages;
+        pages.healthz = [this] {
+            return health_.healthz(moment());
+        };
+        pages.livez = [this] {
+            return health_.livez(moment());
+        };
+        pages.on_healthz = [this](unsigned status) {
+            metrics_.on_healthz(status);
+        };
+        pages.on_livez = [this](unsigned status) {
+            metrics_.on_livez(status);
+        };
+        healthz_port_ = std::make_unique<io_health::ProxyPort>(
+            executor_,
+            "healthzBindAddress",
+            *options_.healthz_bind,
+            io_health::health_handler(std::move(pages)),
+            callbacks
+        );
+    }
+    if (options_.metrics_bind) {
+        io_health::MetricsPages pages;
+        pages.refresh = telling_.refresh_metrics;
+        metrics_port_ = std::make_unique<io_health::ProxyPort>(
+            executor_,
+            "metricsBindAddress",
+            *options_.metrics_bind,
+            io_health::metrics_handler(std::move(pages), registry_),
+            callbacks
+        );
+    }
 }
 
 void ProxySide::spawn(rt::TaskGroup& tasks) {
@@ -37,20 +136,49 @@ void ProxySide::spawn(rt::TaskGroup& tasks) {
     tasks.spawn(
         "data plane",
         dataplane_->maintain(
-            kAuditInterval, [this](const Result<dataplane::Report>& report) { note(report); }
+            options_.sync_period, [this](const Result<dataplane::Report>& report) { note(report); }
         )
     );
+    if (healthz_port_) {
+        tasks.spawn("healthz port", healthz_port_->run());
+    }
+    if (metrics_port_) {
+        tasks.spawn("metrics port", metrics_port_->run());
+    }
+    if (options_.proxy.mode == proxy::Mode::Full) {
+        tasks.spawn("watch for kube-proxy", watch_for_kube_proxy());
+    }
+}
+
+awaitable<void> ProxySide::close() {
+    co_await health_ports_.close();
+}
+
+// What the first lists bring does not wait: a proxy that starts is healthy.
+void ProxySide::queued(net::Family family) {
+    if (!applied_) {
+        return;
+    }
+    health_.on_queued(family, steady_now());
+    metrics_.on_queued(wall_now());
 }
 
 void ProxySide::set_service(
     const kube::ObjectKey& key, std::shared_ptr<const kube::Service> service
 ) {
     planner_.set_service(key, std::move(service));
+    metrics_.on_service_change();
+    for (const net::Family family : kFamilies) {
+        queued(family);
+    }
 }
 
 void ProxySide::set_slice(
     const kube::ObjectKey& key, std::shared_ptr<const kube::EndpointSlice> slice
 ) {
+    const net::Family family = slice ? slice->family : net::Family::V4;
+    metrics_.on_endpoint_change(family, slice ? slice->last_change_trigger : std::nullopt);
+    queued(family);
     planner_.set_slice(key, std::move(slice));
 }
 
@@ -58,27 +186,83 @@ awaitable<void> ProxySide::loop() {
     for (;;) {
         co_await reprogram_.wait();
         co_await program();
+        if (options_.min_sync_period > Duration::zero()) {
+            co_await rt::sleep_for(options_.min_sync_period);
+        }
     }
+}
+
+void ProxySide::follow_node(const Facts& facts) {
+    health_.set_node(facts.node);
+    health_ports_.set_addresses(listening_addresses(facts.context));
 }
 
 // What is refused is tried again by the data plane's own maintenance.
 awaitable<void> ProxySide::program() {
-    auto context = facts_();
-    if (!context) {
+    auto facts = facts_();
+    if (!facts) {
         co_return;
     }
     if (!programs()) {
         become_ready();
         co_return;
     }
-    planner_.set_context(std::move(*context));
-    const auto tables = planner_.tables();
-    if (tables == applied_) {
+    follow_node(*facts);
+    if (facts->context.config != configured_) {
+        co_await configure(facts->context.config);
+    }
+    planner_.set_context(std::move(facts->context));
+    proxy::Changes changes = planner_.take_changes();
+    for (const net::Family family : kFamilies) {
+        health_.on_started(family);
+    }
+    metrics_.on_sync_started();
+    const Instant begin = steady_now();
+    if (applied_ && changes.services.empty() && changes.sources == sources_) {
+        note_sync(true, Duration::zero());
         co_return;
     }
-    const auto report = co_await dataplane_->apply(tables);
-    applied_ = tables;
+    sources_ = changes.sources;
+    follow(changes);
+    const auto report = co_await dataplane_->apply(std::move(changes));
+    applied_ = true;
+    note_sync(report.has_value(), steady_now() - begin);
     note(report);
+    // Last: a load balancer that asks is sent here only once the kernel has it.
+    if (report && options_.proxy.mode == proxy::Mode::Full) {
+        health_ports_.sync(effects_.health_ports());
+    }
+}
+
+awaitable<void> ProxySide::configure(const proxy::ProxyConfig& config) {
+    const auto configured = co_await dataplane_->configure(config);
+    if (configured) {
+        configured_ = config;
+    } else {
+        log_.error("rules not written", {{"error", to_string(configured.error())}});
+    }
+}
+
+void ProxySide::note_sync(bool done, Duration took) {
+    for (const net::Family family : kFamilies) {
+        if (done) {
+            health_.on_synced(family, steady_now());
+            metrics_.on_synced(family, took, wall_now());
+        } else {
+            health_.on_failed(family);
+            metrics_.on_sync_failed(family);
+        }
+    }
+}
+
+void ProxySide::follow(const proxy::Changes& changes) {
+    for (const Complaint& complaint : effects_.follow(changes)) {
+        log_.warn(
+            "ignored in part",
+            {{"service", to_string(complaint.service)}, {"problem", complaint.line}}
+        );
+        telling_.service_event(complaint.service, "ProxyConfigIgnored", complaint.line);
+    }
 }
 
 // One entry that the kernel refuses must not keep the node from serving all others: every node
@@ -91,39 +275,76 @@ void ProxySide::become_ready() {
 
 void ProxySide::note(const Result<dataplane::Report>& report) {
     std::string failure;
-    if (!report) {
+    if (report) {
+        note_success(*report);
+        if (!report->failures.empty()) {
+            const dataplane::Failure& first = report->failures.front();
+            failure = first.object + ": " + first.reason;
+        }
+    } else {
         failure = to_string(report.error());
         if (!failing_since_) {
-            failing_since_ = std::chrono::steady_clock::now();
+            failing_since_ = steady_now();
         }
         telling_.on_serving();  // the node drains when this lasts
-    } else {
-        failing_since_.reset();
-        incomplete_ = !report->failures.empty();
-        if (servable_ != report->servable) {
-            servable_ = report->servable;
-            telling_.on_serving();
-        }
-        if (applied_) {
-            become_ready();
-        }
-        if (incomplete_) {
-            failure = report->failures.front().object + ": " + report->failures.front().reason;
-        }
-        if (report->ops > 0) {
-            log_.debug(
-                "kernel written",
-                {{"ops", std::to_string(report->ops)}, {"sends", std::to_string(report->sends)}}
-            );
-        }
     }
     if (failure != last_failure_) {
         if (!failure.empty()) {
             log_.error("kernel refused", {{"error", failure}});
+        } else {
+            log_.info("kernel takes everything again");
         }
         last_failure_ = failure;
     }
     telling_.on_report();
+}
+
+void ProxySide::note_success(const dataplane::Report& report) {
+    failing_since_.reset();
+    unservable_ = report.unservable;
+    metrics_.on_report(report);
+    if (servable_ != report.servable) {
+        servable_ = report.servable;
+        telling_.on_serving();
+    }
+    if (applied_) {
+        become_ready();
+    }
+    if (report.ops > 0) {
+        log_.debug(
+            "kernel written",
+            {{"ops", std::to_string(report.ops)}, {"sends", std::to_string(report.sends)}}
+        );
+    }
+}
+
+// One that is started later would undo our work, and we would undo its.
+awaitable<void> ProxySide::watch_for_kube_proxy() {
+    for (;;) {
+        co_await rt::sleep_for(kLookOut);
+        const auto found = co_await running_kube_proxy();
+        const std::string mode = found.value_or("");
+        if (mode == kube_proxy_) {
+            continue;
+        }
+        kube_proxy_ = mode;
+        if (mode.empty()) {
+            log_.info("no kube-proxy beside us any more");
+        } else {
+            log_.error("kube-proxy beside us", {{"problem", advice(mode)}});
+            telling_.node_event("KubeProxyRunning", advice(mode));
+        }
+    }
+}
+
+std::string ProxySide::trouble() const {
+    if (!kube_proxy_.empty()) {
+        return advice(kube_proxy_);
+    }
+    if (!ready_ || failing_since_) {
+        return "the kernel is not programmed" + (last_failure_.empty() ? "" : ": " + last_failure_);
+    }
+    return "";
 }
 
 awaitable<bool> ProxySide::forwarding_kept() {
@@ -131,8 +352,16 @@ awaitable<bool> ProxySide::forwarding_kept() {
     co_return found.has_value() && !found->servable->empty();
 }
 
-std::shared_ptr<const proxy::Tables> ProxySide::refused() const {
-    return incomplete_ ? applied_ : nullptr;
+void ProxySide::count() {
+    if (!programs()) {
+        return;
+    }
+    metrics_.set_counters(dataplane_->counters());
+    metrics_.set_objects({{"services", effects_.services()}});
+    // Counted per Service, whichever families it has.
+    metrics_.set_no_local_endpoints(
+        net::Family::V4, effects_.without_local_internal(), effects_.without_local_external()
+    );
 }
 
 }  // namespace steelyard::speaker

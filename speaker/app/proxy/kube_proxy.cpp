@@ -1,4 +1,4 @@
-#include "speaker/app/kube_proxy.hpp"
+#include "speaker/app/proxy/kube_proxy.hpp"
 
 #include "common/http/client/client.hpp"
 

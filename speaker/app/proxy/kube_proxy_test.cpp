@@ -1,4 +1,4 @@
-#include "speaker/app/kube_proxy.hpp"
+#include "speaker/app/proxy/kube_proxy.hpp"
 
 #include "common/http/server/server.hpp"
 #include "common/rt/task_group.hpp"
