@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <utility>
 
 // The data plane against a real kernel: IPVS, ipset, dummy link, iptables and packets. Needs root
 // in a kernel that has them: run by `e2e/lab/lab run -- .../sy_dataplane_guest_test`.
@@ -47,7 +48,10 @@ protected:
         restart();
     }
 
-    void restart() { dataplane_ = make_ipvs_dataplane(ioc_.get_executor(), context_.config); }
+    void restart() {
+        dataplane_ = make_ipvs_dataplane(ioc_.get_executor(), context_.config);
+        fresh_ = true;
+    }
 
     template <class T>
     T wait(awaitable<T> work) {
@@ -66,7 +70,15 @@ protected:
         const auto started = wait(dataplane_->start());
         ASSERT_TRUE(started) << to_string(started.error());
     }
-    Report apply() { return checked(wait(dataplane_->apply(planner_->take_changes()))); }
+    Report apply() {
+        proxy::Changes changes = planner_->take_changes();
+        if (std::exchange(fresh_, false)) {  // a new data plane has heard of nothing yet
+            const auto all = planner_->tables();
+            changes.services = all->services;
+            changes.sources = all->sources;
+        }
+        return checked(wait(dataplane_->apply(std::move(changes))));
+    }
     Report audit() { return checked(wait(dataplane_->audit())); }
     static Report checked(Result<Report> report) {
         EXPECT_TRUE(report) << to_string(report.error());
@@ -112,7 +124,7 @@ protected:
                 kube::SliceEndpoint endpoint;
                 endpoint.address = ip(address);
                 endpoint.node_name = node;
-                if (endpoint.addresses[0].family() == family) {
+                if (endpoint.address->family() == family) {
                     slice->endpoints.push_back(endpoint);
                 }
             }
@@ -124,6 +136,7 @@ protected:
     proxy::Context context_;
     std::unique_ptr<proxy::Planner> planner_;
     std::unique_ptr<Dataplane> dataplane_;
+    bool fresh_ = true;
 };
 
 TEST_F(DataplaneTest, ARestartAdoptsWhatItFindsAndWritesNothing) {
@@ -154,6 +167,8 @@ TEST_F(DataplaneTest, ARestartAdoptsWhatItFindsAndWritesNothing) {
 
     EXPECT_EQ(second.ops, 0U);
     EXPECT_EQ(second.sends, 0U);
+    EXPECT_THAT(dataplane_->counters().rule_restores, testing::Each(0U));
+    EXPECT_GT(dataplane_->counters().adopted, 20U);
     EXPECT_EQ(*second.servable, *first.servable);
     EXPECT_EQ(kernel_state(), before);
 }
@@ -249,7 +264,9 @@ TEST_F(DataplaneTest, AThousandServicesTakeFewSendsAndOneEndpointOne) {
     EXPECT_EQ(apply().ops, 0U);
 }
 
-TEST_F(DataplaneTest, ARemovedTcpServerDrainsBeforeItGoes) {
+TEST_F(DataplaneTest, ARemovedTcpServerDrainsAndComesBack) {
+    context_.config.drain_grace = std::chrono::hours{1};
+    restart();
     put(service("web", {"10.96.0.10"}, ""));
     put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
     start();
@@ -258,9 +275,87 @@ TEST_F(DataplaneTest, ARemovedTcpServerDrainsBeforeItGoes) {
     put_endpoints("web", {{"10.244.1.2", "a"}});
     apply();
     EXPECT_THAT(output_of("ipvsadm -Sn"), HasSubstr("-r 10.244.2.2:8080 -m -w 0"));
+    EXPECT_EQ(audit().ops, 0U);
 
-    audit();  // its grace, zero here, is over
-    EXPECT_THAT(output_of("ipvsadm -Sn"), Not(HasSubstr("10.244.2.2")));
+    put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
+    apply();
+    EXPECT_THAT(output_of("ipvsadm -Sn"), HasSubstr("-r 10.244.2.2:8080 -m -w 1"));
+}
+
+TEST_F(DataplaneTest, AFlushBySomebodyElseIsRepairedWithinSeconds) {
+    put(service("web", {"10.96.0.10"}, "192.0.2.1"));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    apply();
+    const std::string before = output_of("ipvsadm -Sn | sort");
+    sh("ipvsadm -C");
+    std::size_t repaired = 0;
+    rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
+    const auto on_report = [&](const Result<Report>& report) {
+        repaired = checked(report).ops;
+        tasks.cancel();
+    };
+    tasks.spawn("maintain", dataplane_->maintain(std::chrono::hours{1}, on_report));
+
+    ioc_.restart();
+    ioc_.run();
+
+    EXPECT_EQ(repaired, 4U);
+    EXPECT_EQ(output_of("ipvsadm -Sn | sort"), before);
+    EXPECT_EQ(dataplane_->counters().alarms, 1U);
+}
+
+TEST_F(DataplaneTest, AddressesCanBeBoundAsRoutesWithTheNodesSource) {
+    context_.config.binding = proxy::Binding::Routes;
+    context_.node_ips = {{net::Family::V4, ip("172.16.0.1")}};
+    planner_ = std::make_unique<proxy::Planner>(context_);
+    sh("ip link add up0 type dummy && ip addr add 172.16.0.1/24 dev up0 && ip link set up0 up");
+    restart();
+    put(service("web", {"10.96.0.10"}, ""));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    EXPECT_TRUE(apply().servable->contains(ip("10.96.0.10")));
+    EXPECT_THAT(
+        output_of("ip route show table local 10.96.0.10"),
+        HasSubstr("local 10.96.0.10 dev lo proto 120 scope host src 172.16.0.1")
+    );
+    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), Not(HasSubstr("10.96.0.10")));
+
+    restart();
+    start();
+    EXPECT_EQ(apply().ops, 0U);
+    sh("ip route del table local 10.96.0.10");
+    EXPECT_EQ(audit().ops, 1U);
+}
+
+TEST_F(DataplaneTest, CleaningUpNeedsNoRunningSpeakerAndSaysWhatItDid) {
+    const auto state = [] {
+        return output_of(
+            "ipvsadm -Ln; ipset list -n; ip -o link; ip route show table local;"
+            "(iptables-legacy-save; ip6tables-legacy-save) | grep -E '^-A|^:KUBE'"
+        );
+    };
+    const std::string before = state();
+    auto web = service("web", {"10.96.0.10", "fd96::10"}, "192.0.2.1");
+    web->external_traffic_policy = kube::TrafficPolicy::Local;
+    put(web);
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    apply();
+    ASSERT_NE(state(), before);
+
+    restart();
+    const auto removed = wait(dataplane_->cleanup());
+    ASSERT_TRUE(removed) << to_string(removed.error());
+    EXPECT_THAT(*removed, testing::Contains("3 addresses on kube-ipvs0"));
+    EXPECT_THAT(*removed, testing::Contains("IPv6 packet filter rules"));
+    EXPECT_EQ(state(), before);
+
+    restart();
+    const auto again = wait(dataplane_->cleanup());
+    ASSERT_TRUE(again) << to_string(again.error());
+    EXPECT_THAT(*again, IsEmpty());
+    EXPECT_EQ(state(), before);
 }
 
 TEST_F(DataplaneTest, MaintainingEndsDrainsAndAudits) {
@@ -406,15 +501,16 @@ TEST_F(TrafficTest, LocalPolicyKeepsTheClientsAddress) {
     EXPECT_EQ(source_seen(&client_, "fd02::1"), "fd16::100");
     EXPECT_EQ(source_seen(&client_, "172.16.0.1", 30080), "172.16.0.100");
     EXPECT_EQ(source_seen(&other_, "192.0.2.1"), "10.244.2.2");
-    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "10.244.1.1");
     EXPECT_EQ(source_seen(&pod_, "192.0.2.1"), "10.244.1.1");
 
     put_endpoints("web", {{"10.244.9.9", "b"}});  // nobody here any more
     apply();
-    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "refused");
+    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "timeout");
 }
 
 TEST_F(TrafficTest, OffClusterClientsOfAClusterIpAreMasqueradedWhenPodsAreKnown) {
+    context_.config.detect.kind = proxy::LocalDetection::Kind::ClusterCidr;
     context_.config.detect.cidrs = {net::Prefix::parse("10.244.0.0/16").value()};
     restart();
     program();
@@ -422,6 +518,66 @@ TEST_F(TrafficTest, OffClusterClientsOfAClusterIpAreMasqueradedWhenPodsAreKnown)
     EXPECT_EQ(source_seen(&client_, "10.96.0.10"), "10.244.1.1");
     EXPECT_EQ(source_seen(&other_, "10.96.0.10"), "10.244.2.2");
     EXPECT_EQ(source_seen(nullptr, "10.96.0.10"), "10.244.1.1");
+}
+
+// As kube-proxy leaves it, with more than there should be and a connection under way.
+TEST_F(TrafficTest, TakingOverFromKubeProxyDropsNoConnection) {
+    sh("echo 1 > /proc/sys/net/ipv4/vs/conntrack && echo 1 > /proc/sys/net/ipv4/ip_forward && "
+       "ip link add kube-ipvs0 type dummy && "
+       "for a in 10.96.0.10 192.0.2.1 10.96.0.99; do ip addr add $a/32 dev kube-ipvs0; done && "
+       "for v in 10.96.0.10:80 192.0.2.1:80 172.16.0.1:30080 10.96.0.99:80; do "
+       "ipvsadm -A -t $v -s rr; done && "
+       "for v in 10.96.0.10:80 192.0.2.1:80; do ipvsadm -a -t $v -r 10.244.1.2:8080 -m -w 1 && "
+       "ipvsadm -a -t $v -r 10.244.2.9:8080 -m -w 1; done && "
+       "ipvsadm -e -t 10.96.0.10:80 -r 10.244.2.9:8080 -m -w 0 && "
+       "ipvsadm -e -t 192.0.2.1:80 -r 10.244.2.9:8080 -m -w 0");
+    sh("for s in CLUSTER-IP EXTERNAL-IP LOAD-BALANCER LOAD-BALANCER-LOCAL; do "
+       "ipset create KUBE-$s hash:ip,port hashsize 1024 maxelem 65536; done && "
+       "ipset create KUBE-LOOP-BACK hash:ip,port,ip hashsize 1024 maxelem 65536 && "
+       "ipset create KUBE-IPVS-IPS hash:ip hashsize 1024 maxelem 65536 && "
+       "ipset create KUBE-NODE-PORT-TCP bitmap:port range 0-65535 && "
+       "ipset add KUBE-CLUSTER-IP 10.96.0.10,tcp:80 && ipset add KUBE-CLUSTER-IP 10.96.0.99,tcp:80 "
+       "&& ipset add KUBE-LOAD-BALANCER 192.0.2.1,tcp:80 && ipset add KUBE-NODE-PORT-TCP 30080 && "
+       "ipset add KUBE-LOOP-BACK 10.244.1.2,tcp:8080,10.244.1.2 && "
+       "for a in 10.96.0.10 192.0.2.1 10.96.0.99; do ipset add KUBE-IPVS-IPS $a; done");
+    sh("iptables-legacy -t nat -N KUBE-MARK-MASQ && iptables-legacy -t nat -N KUBE-SERVICES && "
+       "iptables-legacy -t nat -N KUBE-LOAD-BALANCER && iptables-legacy -t nat -N KUBE-POSTROUTING "
+       "&& iptables-legacy -t nat -A KUBE-MARK-MASQ -j MARK --or-mark 0x4000 && "
+       "iptables-legacy -t nat -A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ && "
+       "iptables-legacy -t nat -A KUBE-SERVICES -m comment --comment \"Kubernetes service lb "
+       "portal\" "
+       "-m set --match-set KUBE-LOAD-BALANCER dst,dst -j KUBE-LOAD-BALANCER && "
+       "iptables-legacy -t nat -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN && "
+       "iptables-legacy -t nat -A KUBE-POSTROUTING -j MARK --xor-mark 0x4000 && "
+       "iptables-legacy -t nat -A KUBE-POSTROUTING -j MASQUERADE && "
+       "for c in PREROUTING OUTPUT; do iptables-legacy -t nat -I $c -m comment --comment "
+       "\"kubernetes service portals\" -j KUBE-SERVICES; done && "
+       "iptables-legacy -t nat -I POSTROUTING -m comment --comment "
+       "\"kubernetes postrouting rules\" -j KUBE-POSTROUTING");
+    const guest::Conversation outside(client_, "192.0.2.1", 80, server_);
+    const guest::Conversation inside(other_, "10.96.0.10", 80, server_);
+    ASSERT_TRUE(outside.goes_on());
+    ASSERT_TRUE(inside.goes_on());
+
+    program();
+
+    EXPECT_TRUE(outside.goes_on());
+    EXPECT_TRUE(inside.goes_on());
+    const std::string servers = output_of("ipvsadm -Sn");
+    EXPECT_THAT(servers, Not(HasSubstr("10.96.0.99")));  // too much
+    EXPECT_THAT(servers, Not(HasSubstr("10.244.2.9")));
+    EXPECT_THAT(servers, HasSubstr("-a -t 172.16.0.1:30080 -r 10.244.1.2:8080"));
+    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), Not(HasSubstr("10.96.0.99")));
+    EXPECT_GT(dataplane_->counters().adopted, 5U);
+    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "10.244.1.1");
+    EXPECT_EQ(audit().ops, 0U);
+
+    context_.config.drain_grace = std::chrono::hours{1};
+    restart();
+    start();
+    apply();
+    EXPECT_TRUE(outside.goes_on());
+    EXPECT_TRUE(inside.goes_on());
 }
 
 TEST_F(TrafficTest, APortThatEqualsSomebodysNodePortKeepsTheClientsAddress) {

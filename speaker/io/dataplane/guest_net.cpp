@@ -158,4 +158,34 @@ std::string connect(const Namespace* from, std::string_view address, std::uint16
                                  : std::strerror(error);
 }
 
+Conversation::Conversation(
+    const Namespace& from, std::string_view address, std::uint16_t port, const Listener& listener
+) {
+    in(&from, [&] { client_ = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0); });
+    const sockaddr_in6 to = socket_address(address, port);
+    const auto* const generic = reinterpret_cast<const sockaddr*>(&to);
+    SY_CHECK(::connect(client_, generic, sizeof to) == 0, std::strerror(errno));
+    pollfd waiting{listener.descriptor_, POLLIN, 0};
+    SY_CHECK(::poll(&waiting, 1, kWaitMilliseconds) == 1, "nobody came");
+    server_ = ::accept(listener.descriptor_, nullptr, nullptr);
+}
+
+Conversation::~Conversation() {
+    ::close(client_);
+    ::close(server_);
+}
+
+bool Conversation::goes_on() const {
+    for (const auto& [from, to] : {std::pair(client_, server_), std::pair(server_, client_)}) {
+        char byte = 'x';
+        pollfd waiting{to, POLLIN, 0};
+        if (::send(from, &byte, 1, MSG_NOSIGNAL) != 1 ||
+            ::poll(&waiting, 1, kWaitMilliseconds) != 1 ||
+            ::recv(to, &byte, 1, MSG_DONTWAIT) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
 }  // namespace steelyard::dataplane::guest

@@ -46,7 +46,30 @@ public:
     [[nodiscard]] std::optional<std::string> accept() const;
 
 private:
+    friend class Conversation;
     int descriptor_ = -1;
+};
+
+// A TCP connection that stays open.
+class Conversation {
+public:
+    // From a namespace to an address behind which `listener` is; fails the test program if it does
+    // not come about.
+    Conversation(
+        const Namespace& from,
+        std::string_view address,
+        std::uint16_t port,
+        const Listener& listener
+    );
+    Conversation(const Conversation&) = delete;
+    Conversation& operator=(const Conversation&) = delete;
+    ~Conversation();
+    // Whether a byte sent from either end arrives at the other within a second.
+    [[nodiscard]] bool goes_on() const;
+
+private:
+    int client_ = -1;
+    int server_ = -1;
 };
 
 // What a TCP connection attempt ended in: "connected", "refused" or "timeout".
