@@ -85,14 +85,8 @@ Verdict<std::vector<net::IpAddress>> requested_addresses(const kube::Service& se
 }
 
 std::string backend_of(const kube::Service& service) {
-    if (service.external_traffic_policy == kube::TrafficPolicy::Cluster) {
-        return {};
-    }
-    std::string text;
-    for (const auto& [key, value] : service.selector) {
-        text += (text.empty() ? "" : ",") + key + "=" + value;
-    }
-    return text;
+    const bool local = service.external_traffic_policy == kube::TrafficPolicy::Local;
+    return local ? service.selector : std::string();
 }
 
 std::vector<net::Family> families_of(const kube::Service& service) {

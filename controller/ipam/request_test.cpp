@@ -19,7 +19,7 @@ kube::Service web() {
     service.type = kube::ServiceType::LoadBalancer;
     service.cluster_ips = {ip("10.96.0.1")};
     service.ports = {{"http", net::Protocol::Tcp, 80, 30080}};
-    service.selector = {{"app", "web"}};
+    service.selector = "app=web";
     return service;
 }
 

@@ -65,7 +65,7 @@ struct Service {
     std::vector<net::Family> ip_families;
     IpFamilyPolicy ip_family_policy = IpFamilyPolicy::SingleStack;
     std::vector<ServicePort> ports;
-    Labels selector;
+    std::string selector;  // spec.selector as "key=value,key=value", in order of keys
     TrafficPolicy external_traffic_policy = TrafficPolicy::Cluster;
     TrafficPolicy internal_traffic_policy = TrafficPolicy::Cluster;
     std::optional<std::uint32_t> client_ip_affinity_seconds;  // sessionAffinity: ClientIP
@@ -76,6 +76,8 @@ struct Service {
     bool publish_not_ready_addresses = false;
     std::vector<LoadBalancerIngress> ingress;  // status.loadBalancer.ingress
     std::vector<ServiceCondition> conditions;  // status.conditions
+    // Ports that make no sense and are left out, one line each with their path.
+    std::vector<std::string> complaints{};
     friend bool operator==(const Service&, const Service&) = default;
 };
 
@@ -100,10 +102,14 @@ struct SlicePort {
 
 // discovery.k8s.io/v1 EndpointSlice. `service` is the label kubernetes.io/service-name in the
 // slice's namespace.
-//
-// There are as many as Services and more, so of the metadata only name, version and times are kept.
+// There are as many as Services and more, so of the metadata only this is kept.
 struct EndpointSlice {
-    ObjectMeta meta;
+    struct Meta {
+        ObjectKey key;
+        std::string resource_version;
+        friend bool operator==(const Meta&, const Meta&) = default;
+    };
+    Meta meta;
     std::string service;
     net::Family family = net::Family::V4;  // addressType; FQDN slices are not decoded
     bool headless = false;                 // label service.kubernetes.io/headless: not for proxies

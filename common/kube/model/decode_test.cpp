@@ -100,6 +100,24 @@ TEST(DecodeServiceTest, OldAddressesWithLeadingZerosAreDecimal) {
     EXPECT_THAT(decoded->external_ips, ElementsAre(ip("10.1.0.9")));
 }
 
+TEST(DecodeServiceTest, APortThatMakesNoSenseCostsTheOthersNothing) {
+    const auto decoded = decode_service(json(R"({"metadata":{"name":"w"},"spec":{"ports":[
+        {"port":70000},{"port":0},{},7,{"port":80,"nodePort":-1},{"port":81}]}})"));
+    ASSERT_TRUE(decoded) << to_string(decoded.error());
+    ASSERT_EQ(decoded->ports.size(), 1U);
+    EXPECT_EQ(decoded->ports[0].port, 81);
+    EXPECT_THAT(
+        decoded->complaints,
+        ElementsAre(
+            "spec.ports[0].port: 70000 is not an integer from 0 to 65535",
+            "spec.ports[1].port: 0 is not a port (1..65535)",
+            "spec.ports[2].port is missing; expected a port (1..65535)",
+            "spec.ports[3].object: 7 is not an object",
+            "spec.ports[4].nodePort: -1 is not an integer from 0 to 65535"
+        )
+    );
+}
+
 TEST(DecodeErrorTest, OneLineNamesObjectFieldValueAndWhatIsAccepted) {
     struct Row {
         const char* object;
@@ -110,12 +128,8 @@ TEST(DecodeErrorTest, OneLineNamesObjectFieldValueAndWhatIsAccepted) {
              Row{R"({})", "Service without a name: metadata.name is missing; expected a name"},
              Row{R"({"metadata":{"name":"w","namespace":"n"},"spec":[]})",
                  "Service n/w: spec: an array is not an object"},
-             Row{R"({"metadata":{"name":"w"},"spec":{"ports":[{"port":70000}]}})",
-                 "Service w: spec.ports[0].port: 70000 is not an integer from 0 to 65535"},
-             Row{R"({"metadata":{"name":"w"},"spec":{"ports":[{"port":0}]}})",
-                 "Service w: spec.ports[0].port: 0 is not a port (1..65535)"},
-             Row{R"({"metadata":{"name":"w"},"spec":{"ports":[{}]}})",
-                 "Service w: spec.ports[0].port is missing; expected a port (1..65535)"},
+             Row{R"({"metadata":{"name":"w"},"spec":{"healthCheckNodePort":70000}})",
+                 "Service w: spec.healthCheckNodePort: 70000 is not an integer from 0 to 65535"},
              Row{R"({"metadata":{"name":"w"},"spec":{"externalIPs":["a\nb"]}})",
                  R"(Service w: spec.externalIPs[0]: "a\nb" is not an IPv4 or IPv6 address)"},
              Row{R"({"metadata":{"name":"w"},"spec":{"loadBalancerSourceRanges":["10.0.0.0/33"]}})",
@@ -167,14 +181,15 @@ TEST(DecodeEndpointSliceTest, KeepsWhatAProxyReadsAndNoMore) {
         "addressType":"IPv4",
         "endpoints":[{"addresses":["10.0.0.1","10.0.0.2"],"zone":"z1",
             "targetRef":{"kind":"Pod","name":"web-0"},
-            "hints":{"forZones":[{"name":"z1"},{"name":"z2"}],"forNodes":[{"name":"n1"}]}}]})"));
+            "hints":{"forZones":[{"name":"z1"},{"name":"z2"}],"forNodes":[{"name":"n1"}]}},
+            {"addresses":["10.0.0.3"],"nodeName":"n1","zone":"z1",
+             "targetRef":{"kind":"Pod","name":"web-6d4cf56db6-x2k4d"}}]})"));
     ASSERT_TRUE(decoded) << to_string(decoded.error());
     EXPECT_TRUE(decoded->headless);
     EXPECT_EQ(decoded->last_change_trigger, parse_rfc3339("2026-01-02T03:04:05Z"));
     EXPECT_EQ(decoded->meta.resource_version, "9");
-    EXPECT_THAT(decoded->meta.labels, IsEmpty());
-    EXPECT_THAT(decoded->meta.annotations, IsEmpty());
-    ASSERT_EQ(decoded->endpoints.size(), 1U);
+    ASSERT_EQ(decoded->endpoints.size(), 2U);
+    EXPECT_EQ(decoded->endpoints[1].details, EndpointDetails());  // the node has a zone
     const SliceEndpoint& endpoint = decoded->endpoints[0];
     EXPECT_EQ(endpoint.address, ip("10.0.0.1"));
     EXPECT_EQ(endpoint.details.zone(), "z1");
@@ -187,7 +202,8 @@ TEST(DecodeEndpointSliceTest, AnEntryThatMakesNoSenseCostsNobodyElse) {
     const auto decoded = decode_endpoint_slice(json(R"({
         "metadata":{"name":"s"},"addressType":"IPv4",
         "endpoints":[{"addresses":["10.0.0.300"]},{"addresses":["fd00::1"]},
-            {"addresses":["10.0.0.1"]},{"addresses":["10.0.0.2"],"conditions":{"ready":"yes"}}],
+            {"addresses":["10.0.0.1"]},{"addresses":["10.0.0.2"],"conditions":{"ready":"yes"}},
+            {"addresses":["127.0.0.1"]},{"addresses":["0.0.0.0"]}],
         "ports":[{"port":0},{"port":70000},{"port":80}]})"));
     ASSERT_TRUE(decoded) << to_string(decoded.error());
     EXPECT_EQ(decoded->endpoints.size(), 1U);
@@ -198,6 +214,8 @@ TEST(DecodeEndpointSliceTest, AnEntryThatMakesNoSenseCostsNobodyElse) {
             "endpoints[0].addresses[0]: \"10.0.0.300\" is not an IPv4 or IPv6 address",
             "endpoints[1].addresses[0]: \"fd00::1\" is not an address of the slice's addressType",
             "endpoints[3].conditions.ready: \"yes\" is not true or false",
+            "endpoints[4].addresses[0]: \"127.0.0.1\" is not an address that somebody can have",
+            "endpoints[5].addresses[0]: \"0.0.0.0\" is not an address that somebody can have",
             "ports[0].port: 0 is not a port (1..65535)",
             "ports[1].port: 70000 is not an integer from 0 to 65535"
         )

@@ -5,16 +5,15 @@
 #include <string_view>
 #include <vector>
 
-// What a slice says of an endpoint beside where it is. Nearly every endpoint says something and
-// nobody asks most of the time, while there are tens of thousands of them: one pointer to one
-// block of text holds it all.
+// What a slice says of an endpoint beside where it is. Most say nothing that matters, and there are
+// tens of thousands of them: one pointer to one block of text holds it all.
 namespace steelyard::kube {
 
 class EndpointDetails {
 public:
     struct Fields {
-        std::string zone;
-        std::string pod;  // targetRef, of kind Pod
+        std::string zone;  // of an endpoint without a node
+        std::string pod;   // targetRef, where it is a StatefulSet's pod
         // hints: for which zones and which nodes the endpoint is meant.
         std::vector<std::string> for_zones;
         std::vector<std::string> for_nodes;

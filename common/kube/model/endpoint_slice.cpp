@@ -17,6 +17,17 @@ std::vector<std::string> names(const Field& hints) {
     return result;
 }
 
+// Whether a pod's name is one of a StatefulSet's, "web-0": the others are random, and nobody can
+// mean one of them beforehand.
+bool has_ordinal(const std::string& pod) {
+    const std::size_t last = pod.find_last_not_of("0123456789");
+    return last != std::string::npos && last + 1 < pod.size() && pod[last] == '-';
+}
+
+bool is_somebodys(const net::IpAddress& address) {
+    return !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
+}
+
 SliceEndpoint decode_endpoint(const Field& field, net::Family family) {
     SliceEndpoint endpoint;
     const std::vector<Field> addresses = field["addresses"].items();
@@ -24,6 +35,8 @@ SliceEndpoint decode_endpoint(const Field& field, net::Family family) {
         endpoint.address = addresses.front().address();
         if (endpoint.address && endpoint.address->family() != family) {
             addresses.front().reject("an address of the slice's addressType");
+        } else if (endpoint.address && !is_somebodys(*endpoint.address)) {
+            addresses.front().reject("an address that somebody can have");
         }
     }
     const Field conditions = field["conditions"];
@@ -32,9 +45,13 @@ SliceEndpoint decode_endpoint(const Field& field, net::Family family) {
     endpoint.terminating = conditions["terminating"].boolean(false);
     endpoint.node_name = field["nodeName"].text();
     EndpointDetails::Fields details;
-    details.zone = field["zone"].text();
-    if (field["targetRef"]["kind"].text() == "Pod") {
-        details.pod = field["targetRef"]["name"].text();
+    if (endpoint.node_name.empty()) {  // else the zone is that of the node
+        details.zone = field["zone"].text();
+    }
+    const Field target = field["targetRef"];
+    if (const std::string pod = target["name"].text();
+        target["kind"].text() == "Pod" && has_ordinal(pod)) {
+        details.pod = pod;
     }
     details.for_zones = names(field["hints"]["forZones"]);
     details.for_nodes = names(field["hints"]["forNodes"]);
@@ -63,22 +80,6 @@ std::optional<SlicePort> decode_port(const Field& field) {
     return port.port == 0 ? std::nullopt : std::optional(std::move(port));
 }
 
-// Every entry of an array is read as an object of its own, so that what is wrong with one says
-// nothing about the rest.
-template <class Read>
-void read_each(const Field& array, std::vector<std::string>& complaints, Read&& read) {
-    for (const Field& item : array.items()) {
-        if (!item.present()) {
-            continue;
-        }
-        Problem problem;
-        const bool taken = read(Field(*item.json(), problem), problem);
-        if (!taken && problem.any()) {
-            complaints.push_back(item.path() + "." + problem.text());
-        }
-    }
-}
-
 void decode_entries(const Field& root, EndpointSlice& slice) {
     read_each(root["endpoints"], slice.complaints, [&](const Field& item, const Problem& problem) {
         SliceEndpoint endpoint = decode_endpoint(item, slice.family);
@@ -100,22 +101,20 @@ void decode_entries(const Field& root, EndpointSlice& slice) {
     slice.ports.shrink_to_fit();
 }
 
-void keep_what_is_read(EndpointSlice& slice) {
-    Labels& labels = slice.meta.labels;
+void keep_what_is_read(ObjectMeta meta, EndpointSlice& slice) {
+    const Labels& labels = meta.labels;
     if (const auto label = labels.find("kubernetes.io/service-name"); label != labels.end()) {
         slice.service = label->second;
     }
     slice.headless = labels.contains("service.kubernetes.io/headless");
-    const Labels& annotations = slice.meta.annotations;
+    const Labels& annotations = meta.annotations;
     const auto trigger = annotations.find("endpoints.kubernetes.io/last-change-trigger-time");
     if (trigger != annotations.end()) {
         if (const auto time = parse_rfc3339(trigger->second)) {
             slice.last_change_trigger = *time;
         }
     }
-    slice.meta.labels = Labels();
-    slice.meta.annotations = Labels();
-    slice.meta.uid = std::string();
+    slice.meta = {std::move(meta.key), std::move(meta.resource_version)};
 }
 
 }  // namespace
@@ -124,8 +123,7 @@ Result<EndpointSlice> decode_endpoint_slice(const nlohmann::json& object) {
     Problem problem;
     const Field root(object, problem);
     EndpointSlice slice;
-    slice.meta = decode_meta(root);
-    keep_what_is_read(slice);
+    keep_what_is_read(decode_meta(root), slice);
     // FQDN slices, and address types still to be invented, hold nothing a packet can be sent to.
     const std::string type = root["addressType"].text();
     if (type == "IPv4" || type == "IPv6") {

@@ -86,6 +86,23 @@ private:
     std::size_t depth_ = 0;
 };
 
+// Reads every entry of an array as an object of its own, so that what is wrong with one says
+// nothing of the rest: read(entry, problem) returns whether the entry was taken; the problem of one
+// that was not is told in `complaints`, with its path.
+template <class Read>
+void read_each(const Field& array, std::vector<std::string>& complaints, Read&& read) {
+    for (const Field& item : array.items()) {
+        if (!item.present()) {
+            continue;
+        }
+        Problem problem;
+        const bool taken = read(Field(*item.json(), problem), problem);
+        if (!taken && problem.any()) {
+            complaints.push_back(item.path() + "." + problem.text());
+        }
+    }
+}
+
 // metadata; a missing name is a problem.
 [[nodiscard]] ObjectMeta decode_meta(const Field& object);
 // The pod among metadata.ownerReferences.

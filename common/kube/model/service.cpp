@@ -46,25 +46,36 @@ void decode_cluster_ips(const Field& spec, Service& service) {
     }
 }
 
-void decode_ports(const Field& spec, Service& service) {
-    for (const Field& item : spec["ports"].items()) {
-        ServicePort port;
-        port.name = item["name"].text();
-        port.port = item["port"].port();
-        port.node_port = item["nodePort"].port();
-        if (port.port == 0) {
-            item["port"].reject("a port (1..65535)");
-        }
-        const std::string protocol = item["protocol"].text();
-        if (!protocol.empty()) {
-            const auto parsed = net::parse_protocol(protocol);
-            if (!parsed) {
-                continue;  // a protocol we do not know cannot be balanced
-            }
-            port.protocol = *parsed;
-        }
-        service.ports.push_back(std::move(port));
+// Nothing for a port of a protocol we do not know: it cannot be balanced.
+std::optional<ServicePort> decode_port(const Field& item) {
+    ServicePort port;
+    port.name = item["name"].text();
+    port.port = item["port"].port();
+    port.node_port = item["nodePort"].port();
+    if (port.port == 0) {
+        item["port"].reject("a port (1..65535)");
     }
+    const std::string protocol = item["protocol"].text();
+    if (!protocol.empty()) {
+        const auto parsed = net::parse_protocol(protocol);
+        if (!parsed) {
+            return std::nullopt;
+        }
+        port.protocol = *parsed;
+    }
+    return port;
+}
+
+void decode_ports(const Field& spec, Service& service) {
+    read_each(spec["ports"], service.complaints, [&](const Field& item, const Problem& problem) {
+        auto port = decode_port(item);
+        if (problem.any() || !port) {
+            return false;
+        }
+        service.ports.push_back(std::move(*port));
+        return true;
+    });
+    service.ports.shrink_to_fit();
 }
 
 void decode_source_ranges(const Field& spec, Service& service) {
@@ -110,7 +121,9 @@ void decode_spec(const Field& spec, Service& service) {
     }
     service.ip_family_policy = family_policy(spec["ipFamilyPolicy"].text());
     decode_ports(spec, service);
-    service.selector = spec["selector"].labels();
+    for (const auto& [key, value] : spec["selector"].labels()) {
+        service.selector += (service.selector.empty() ? "" : ",") + key + "=" + value;
+    }
     service.external_traffic_policy = traffic_policy(spec["externalTrafficPolicy"].text());
     service.internal_traffic_policy = traffic_policy(spec["internalTrafficPolicy"].text());
     decode_affinity(spec, service);
