@@ -34,6 +34,9 @@ ServiceTables plan_service(
         }
     }
     plan.add_health_check_port();
+    for (const std::string& complaint : service.complaints) {
+        plan.complain(complaint);
+    }
     for (const SliceRef& slice : slices) {
         for (const std::string& complaint : slice->complaints) {
             plan.complain("EndpointSlice " + slice->meta.key.name + ": " + complaint);

@@ -1,5 +1,7 @@
 #include "speaker/proxy/planner.hpp"
 
+#include "speaker/proxy/tuning.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -63,10 +65,17 @@ void Planner::set_context(Context context) {
     if (context == context_) {
         return;
     }
-    const std::set<std::string, std::less<>> nodes = changed_nodes(context_, context);
+    mark_dirty_on(changed_nodes(context_, context));
     context_.unreachable_nodes = context.unreachable_nodes;
+    if (context.node_zones != context_.node_zones) {
+        mark_weighted_dirty();
+        context_.node_zones = context.node_zones;
+    }
+    if (context.service_cidrs != context_.service_cidrs) {
+        dirty_.insert(kCluster);
+        context_.service_cidrs = context.service_cidrs;
+    }
     if (context == context_) {
-        mark_dirty_on(nodes);
         return;
     }
     if (context.config.masquerade_bit != context_.config.masquerade_bit) {
@@ -90,6 +99,9 @@ void Planner::mark_all_dirty() {
 // A walk over all endpoints: a millisecond for 50 000 of them, where an index by node would cost
 // more memory than their slices.
 void Planner::mark_dirty_on(const std::set<std::string, std::less<>>& nodes) {
+    if (nodes.empty()) {
+        return;
+    }
     for (const SliceRef& slice : slices_) {
         const bool there = std::any_of(
             slice->endpoints.begin(),
@@ -98,6 +110,15 @@ void Planner::mark_dirty_on(const std::set<std::string, std::less<>>& nodes) {
         );
         if (there) {
             dirty_.insert(owner_of(*slice));
+        }
+    }
+}
+
+// Zones of other nodes count in weights only.
+void Planner::mark_weighted_dirty() {
+    for (const auto& [key, entry] : entries_) {
+        if (entry.service && entry.service->meta.annotations.contains(kWeightsAnnotation)) {
+            dirty_.insert(key);
         }
     }
 }

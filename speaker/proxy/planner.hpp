@@ -20,8 +20,9 @@ public:
 
     void set_service(const kube::ObjectKey& key, ServiceRef service);
     void set_slice(const kube::ObjectKey& key, SliceRef slice);
-    // A node that is or is no longer unreachable makes the Services with endpoints there dirty;
-    // another address of this node, zone or setting can touch any Service.
+    // A node that is or is no longer unreachable makes the Services with endpoints there dirty, a
+    // zone of another node those with weights; what is new of this node or the settings can touch
+    // any Service.
     void set_context(Context context);
     void mark_dirty(const kube::ObjectKey& service);
 
@@ -56,6 +57,7 @@ private:
     void forget_slice(const kube::ObjectKey& key);
     void drop_if_empty(const kube::ObjectKey& key);
     void mark_all_dirty();
+    void mark_weighted_dirty();
     void mark_dirty_on(const std::set<std::string, std::less<>>& nodes);
     void replan_dirty();
     [[nodiscard]] std::shared_ptr<const ServiceTables> replan(

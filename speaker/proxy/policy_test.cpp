@@ -233,8 +233,14 @@ TEST_F(AffinityTest, InsideClientsOfALocalFrontendStickByHashWherePortsAreTransl
     ASSERT_THAT(servers, SizeIs(1));
     EXPECT_EQ(servers[0].second.scheduling, (Scheduling{"mh", 0, {false, true}}));
 
+    EXPECT_THAT(members(plan_it(), SetName::AffinityMark), IsEmpty());  // it has its own time
+
     service_.ports[0].node_port = 0;
-    EXPECT_EQ(mark_servers(plan_it()).at(0).second.scheduling.persistence, 60U);
+    const ServiceTables tables = plan_it();
+    EXPECT_EQ(mark_servers(tables).at(0).second.scheduling.persistence, 60U);
+    // A pod meets one endpoint by the ClusterIP and by the outside address.
+    EXPECT_THAT(members(tables, SetName::AffinityMark), ElementsAre("10.96.0.10:80"));
+    EXPECT_EQ(marks(tables, SetName::AffinityMark), marks(tables, SetName::InternalMark));
 }
 
 }  // namespace

@@ -446,18 +446,24 @@ void ServicePlan::add_affinity_mark(
     const VirtualServerRef& server =
         kind == MarkKind::NodeLocal ? backends.local : backends.cluster;
     std::set<Endpoint> together;
+    std::size_t by_internal_mark = 0;
     for (const Frontend& frontend : frontends) {
         if (frontend.leads_to == kind && !translates(*server, frontend.endpoint.port)) {
             together.insert(frontend.endpoint);
+        } else if (frontend.external && external_local_ && kind == MarkKind::ClusterWide) {
+            ++by_internal_mark;
         }
     }
     const bool serves = kind == MarkKind::NodeLocal ? !backends.selection.local.usable.empty()
                                                     : backends.selection.anywhere;
-    if (together.size() < 2 || !serves) {
+    if (together.empty() || together.size() + by_internal_mark < 2 || !serves) {
         return;
     }
     const std::uint32_t number = mark(port, kind);
-    tables_.virtual_servers.emplace(by_mark(number, family), server);
+    const auto shared = tables_.virtual_servers.emplace(by_mark(number, family), server).first;
+    if (shared->second->scheduling.persistence == 0) {  // what inside clients use has to translate
+        return;
+    }
     for (const Endpoint& frontend : together) {
         add_entry(SetName::AffinityMark, family, element(frontend, port.protocol), number);
     }
@@ -486,8 +492,9 @@ void ServicePlan::add_entry(SetName set, Family family, const SetEntry& entry, s
 }
 
 void ServicePlan::add_health_check_port() {
+    // In load-balancer mode the kube-proxy beside us answers there.
     if (service_.type != kube::ServiceType::LoadBalancer || !external_local_ ||
-        service_.health_check_node_port == 0) {
+        service_.health_check_node_port == 0 || context_.config.mode != Mode::Full) {
         return;
     }
     SetEntry entry;

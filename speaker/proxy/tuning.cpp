@@ -76,6 +76,8 @@ public:
     Tuning read() {
         scheduler();
         flags();
+        // Without it a client whose hash leads to a real server that drains is refused.
+        tuning_.scheduling.flags.fallback = has_flags();
         weights();
         drain();
         tuning_.scheduling.persistence = service_.client_ip_affinity_seconds.value_or(0);
@@ -160,7 +162,7 @@ private:
     }
 
     void weights() {
-        const auto wanted = find({"steelyard.io/ipvs-weights"});
+        const auto wanted = find({kWeightsAnnotation});
         if (!wanted) {
             return;
         }

@@ -17,10 +17,13 @@
 // configuration:
 //   steelyard.io/ipvs-scheduler: wlc             (or kube-router.io/service.scheduler)
 //   steelyard.io/ipvs-scheduler-flags: mh-port   (or kube-router.io/service.schedflags)
+//     (sh and mh have their fallback always: else a client is refused while its real server drains)
 //   steelyard.io/ipvs-weights: node/n1=3,zone/a=2,pod/web-0=5,10.1.2.3=7,*=1
 //   steelyard.io/drain-seconds: 120
 // A wrong value costs one complaint, and the default is used.
 namespace steelyard::proxy {
+
+inline constexpr std::string_view kWeightsAnnotation = "steelyard.io/ipvs-weights";
 
 // The weight of an endpoint by what is known of it; the most particular rule counts: address, pod,
 // node, zone, and * for the rest, which without a rule is 1.

@@ -50,13 +50,13 @@ TEST_F(TuningTest, FlagsBelongToTheScheduler) {
     };
     for (const Row& row : {
              Row{"rr", nullptr, {false, false}, false},
-             Row{"mh", nullptr, {true, false}, false},  // as under kube-proxy
-             Row{"sh", nullptr, {false, false}, false},
-             Row{"mh", "", {false, false}, false},
+             Row{"mh", nullptr, {true, true}, false},  // as under kube-proxy
+             Row{"sh", nullptr, {false, true}, false},
+             Row{"mh", "", {false, true}, false},
              Row{"mh", "mh-port,mh-fallback", {true, true}, false},
              Row{"mh", "mh-fallback", {false, true}, false},
              Row{"sh", " sh-port , sh-fallback", {true, true}, false},
-             Row{"sh", "mh-port", {false, false}, true},
+             Row{"sh", "mh-port", {false, true}, true},
              Row{"rr", "rr-port", {false, false}, true},
              Row{"sh", "sh-fallback,loud", {false, true}, true},
          }) {

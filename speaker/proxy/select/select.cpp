@@ -1,12 +1,18 @@
 #include "speaker/proxy/select/select.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 namespace steelyard::proxy {
 namespace {
 
 bool serves_while_terminating(const Candidate& candidate) {
     return candidate.serving && candidate.terminating;
+}
+
+// Of two entries for one address and port the pod that has it now is the better one.
+std::tuple<bool, bool, bool> rank(const Candidate& candidate) {
+    return {!candidate.terminating, candidate.ready, candidate.serving};
 }
 
 bool names(const std::vector<std::string_view>& hints, std::string_view name) {
@@ -113,7 +119,7 @@ Candidates collect(
                     &endpoint.details};
                 const net::Endpoint key{*endpoint.address, slice_port.port};
                 const auto [found, added] = candidates.emplace(key, candidate);
-                if (!added && found->second.terminating && !candidate.terminating) {
+                if (!added && rank(candidate) > rank(found->second)) {
                     found->second = candidate;
                 }
             }

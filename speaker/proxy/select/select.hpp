@@ -38,8 +38,8 @@ struct Candidate {
 using Candidates = std::map<net::Endpoint, Candidate>;
 
 // Those of a Service port's slices: of its family and with a port of its name and protocol. Of two
-// entries for one address and port, one that is not terminating wins: a pod's address can be given
-// to another while the first still terminates.
+// entries for one address and port, one that is not terminating wins, then one that is ready: a
+// pod's address can be given to another while the first is still listed.
 [[nodiscard]] Candidates collect(
     std::span<const std::shared_ptr<const kube::EndpointSlice>> slices,
     net::Family family,

@@ -66,6 +66,7 @@ TEST(CollectTest, TheLivingPodOfAReusedAddressWinsInWhateverOrder) {
     for (const Slices& slices :
          {Slices{slice({"1@b t"}), slice({"1@a"})},
           Slices{slice({"1@a"}), slice({"1@b t"})},
+          Slices{slice({"1@b x"}), slice({"1@a"})},
           Slices{slice({"1@b t", "1@a", "1@b t"})}}) {
         const Candidates candidates = collected(slices);
         ASSERT_EQ(candidates.size(), 1U);
@@ -112,6 +113,7 @@ TEST(SelectTest, DeadNodesArePassedOverWhileOthersRemain) {
              Row{{"1@dead", "2@dead"}, "1 2", ""},      // nobody else: perhaps they live after all
              Row{{"1@dead z=v", "2@c z=w"}, "2", "1"},  // a zone whose nodes are all dead
              Row{{"1@dead", "2@c x"}, "1", ""},
+             Row{{"1@dead z=v", "2@b z=w", "3@c z=w"}, "2 3", "1"},  // no hint for here is left
              Row{{"1@a", "2@dead t", "3@dead x"}, "1", "2 3"},
          }) {
         const Selection selection = selected(row.endpoints, {"dead"});
