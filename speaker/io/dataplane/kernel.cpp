@@ -101,7 +101,8 @@ awaitable<Result<>> Kernel::open() {
             co_return *error;
         }
     }
-    if (auto found = co_await (*ipvs)->find(); !found) {
+    // A kernel without IPVS can still be cleaned of the rest.
+    if (auto found = co_await (*ipvs)->find(); !found && !is(found.error(), Errc::Unsupported)) {
         co_return found;
     }
     ipvs_ = std::move(*ipvs);
@@ -114,6 +115,9 @@ awaitable<Result<>> Kernel::open() {
 awaitable<Result<>> Kernel::prepare() {
     if (auto opened = co_await open(); !opened) {
         co_return opened;
+    }
+    if (auto found = co_await ipvs_->find(); !found) {
+        co_return found;
     }
     for (const netlink::Sysctl& setting : proxy_settings(running_kernel())) {
         if (auto written = netlink::ensure(setting); !written) {
@@ -187,9 +191,13 @@ awaitable<Result<bool>> Kernel::has(const VirtualServerKey& key) {
 
 awaitable<Outcome> Kernel::execute(const std::vector<Op>& ops) {
     Outcome outcome;
-    if (auto opened = co_await open(); !opened) {
+    Result<> ready = co_await open();
+    if (ready && ipvs_->family() == 0) {
+        ready = co_await ipvs_->find();
+    }
+    if (!ready) {
         for (std::size_t i = 0; i < ops.size(); ++i) {
-            OpFailure failure{i, Verdict::TryLater, 0, opened.error().context};
+            OpFailure failure{i, Verdict::TryLater, 0, ready.error().context};
             outcome.failures.push_back(std::move(failure));
         }
         co_return outcome;

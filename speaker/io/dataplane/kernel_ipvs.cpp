@@ -149,6 +149,9 @@ awaitable<Result<>> IpvsTables::read_dests(
 }
 
 awaitable<Result<>> IpvsTables::read(const Owns& owns, Observer& observer) {
+    if (family_ == 0) {
+        co_return Result<>();
+    }
     std::vector<ipvs::Service> services;
     const RequestSocket::OnMessage collect = [&](const Message& message) {
         auto service = ipvs::decode_service(message.payload);
@@ -188,6 +191,9 @@ awaitable<Result<std::optional<proxy::VirtualServer>>> IpvsTables::read_server(
     const VirtualServerKey& key
 ) {
     std::optional<proxy::VirtualServer> server;
+    if (family_ == 0) {
+        co_return server;
+    }
     const auto replies = co_await socket_->exchange(ipvs::get_service(family_, key));
     if (!replies && is_errno(replies.error(), ESRCH)) {
         co_return server;
@@ -209,6 +215,9 @@ awaitable<Result<std::optional<proxy::VirtualServer>>> IpvsTables::read_server(
 }
 
 awaitable<Result<bool>> IpvsTables::has(const VirtualServerKey& key) {
+    if (family_ == 0) {
+        co_return false;
+    }
     const auto replies = co_await socket_->exchange(ipvs::get_service(family_, key));
     if (!replies && is_errno(replies.error(), ESRCH)) {
         co_return false;
@@ -223,6 +232,9 @@ awaitable<Result<std::vector<IpvsTables::RealServerKey>>> IpvsTables::idle_drain
     std::vector<VirtualServerKey> servers
 ) {
     std::vector<RealServerKey> idle;
+    if (family_ == 0) {
+        co_return idle;
+    }
     std::size_t read = 0;
     for (const VirtualServerKey& key : servers) {
         if (++read % kServersPerTurn == 0) {

@@ -18,7 +18,7 @@
 namespace steelyard::dataplane {
 
 // The kernel's virtual and real servers. IPVS has no dump of all real servers: each virtual
-// server's list is asked for on its own.
+// server's list is asked for on its own. Where find() found no IPVS, there are none.
 class IpvsTables {
 public:
     static Result<std::unique_ptr<IpvsTables>> open(const asio::any_io_executor& executor);

@@ -38,6 +38,11 @@ bool is_nearly_full(const ipset::Header& header) {
     return header.max_elements != 0 && header.elements >= header.max_elements / 4 * 3;
 }
 
+// No such set, or no ipset in this kernel at all, which nfnetlink calls an invalid message.
+bool is_absent(int error) {
+    return error == ENOENT || error == EINVAL;
+}
+
 Error error_about(const std::string& set, const Error& error) {
     return make_error(error.code, "ipset " + set + ": " + describe(error.code.value()));
 }
@@ -73,8 +78,8 @@ awaitable<Result<std::map<std::string, ipset::Header>>> SetTables::headers() {
         headers.clear();
     };
     auto done = co_await socket_->dump(ipset::dump_headers(), collect, forget);
-    if (!done && is_errno(done.error(), ENOENT)) {
-        co_return headers;  // no sets at all
+    if (!done && is_absent(done.error().code.value())) {
+        co_return headers;
     }
     if (!done) {
         co_return error_about("list", done.error());
@@ -249,7 +254,7 @@ awaitable<Result<>> SetTables::read(Observer& observer) {
         const RequestSocket::OnRestart again = [] {
         };  // ipset does not interrupt its dumps
         const auto done = co_await socket_->dump(ipset::list(name(set)), collect, again);
-        if (!done && !is_errno(done.error(), ENOENT)) {
+        if (!done && !is_absent(done.error().code.value())) {
             co_return error_about(name(set), done.error());
         }
     }
@@ -267,7 +272,7 @@ awaitable<Result<std::vector<std::string>>> SetTables::remove() {
         const int error = result.errors[i];
         if (error == 0) {
             removed.push_back(name(sets[i]));
-        } else if (error != ENOENT) {
+        } else if (!is_absent(error)) {
             co_return refusal(error, "ipset " + name(sets[i]));
         }
     }
