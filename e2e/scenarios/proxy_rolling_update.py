@@ -5,8 +5,9 @@ With externalTrafficPolicy Cluster and Local. Connections that are kept open liv
 
 from cluster import expect
 from manifests import expect_nothing_lost, passed
-from proxy_support import PORT, Stage, pod, service
+from proxy_support import CLUSTER_PODS, PORT, Stage, pod, service
 
+OPTIONS = CLUSTER_PODS
 PACE = ("--interval-ms", "20", "--timeout-ms", "3000")
 STOP_AFTER, GRACE = 1, 3  # seconds
 

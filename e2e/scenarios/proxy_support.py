@@ -22,6 +22,10 @@ VIPS6 = "fd00:192:168:100::200-fd00:192:168:100::23f"
 PORT = 8080       # the pods'
 KUBELET = "lab.steelyard.io/kubelet"
 WAIT = 12.0
+# What tells the proxies which clients are the cluster's own.
+CLUSTER_PODS = ("--cluster-cidr=10.244.0.0/16,fd00:10:244::/48",)
+# Within one kernel the refusal of a SYN may come while its socket is busy, and is lost: the second SYN goes after 1 s.
+REFUSED_WITHIN = 2.5
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
 APPLY = "application/apply-patch+yaml"
 
@@ -240,6 +244,15 @@ class Stage:
         except AssertionError as error:
             raise type(error)(f"{error}: {last}") from None
         return last
+
+    def refused(self, what, *asks, deadline=WAIT):
+        """Repeats asks until all are refused. A kernel sends a client one ICMP error a second, so UDP, which asks only
+        once, waits for the end of TCP."""
+        for protocol in ("TCP", "UDP"):
+            some = [{**item, "timeout": REFUSED_WITHIN} for item in asks if item.get("protocol", "TCP") == protocol]
+            if some:
+                self.talker.request("rest", seconds=1.0 if protocol == "UDP" else 0)
+                self.soon(f"{what} by {protocol}", "refused", *some, deadline=deadline)
 
     def keep(self, name, via, to, port=80, **more):
         """Opens a conversation that again() goes on with; returns the first word."""
