@@ -522,38 +522,7 @@ TEST_F(TrafficTest, OffClusterClientsOfAClusterIpAreMasqueradedWhenPodsAreKnown)
 
 // As kube-proxy leaves it, with more than there should be and a connection under way.
 TEST_F(TrafficTest, TakingOverFromKubeProxyDropsNoConnection) {
-    sh("echo 1 > /proc/sys/net/ipv4/vs/conntrack && echo 1 > /proc/sys/net/ipv4/ip_forward && "
-       "ip link add kube-ipvs0 type dummy && "
-       "for a in 10.96.0.10 192.0.2.1 10.96.0.99; do ip addr add $a/32 dev kube-ipvs0; done && "
-       "for v in 10.96.0.10:80 192.0.2.1:80 172.16.0.1:30080 10.96.0.99:80; do "
-       "ipvsadm -A -t $v -s rr; done && "
-       "for v in 10.96.0.10:80 192.0.2.1:80; do ipvsadm -a -t $v -r 10.244.1.2:8080 -m -w 1 && "
-       "ipvsadm -a -t $v -r 10.244.2.9:8080 -m -w 1; done && "
-       "ipvsadm -e -t 10.96.0.10:80 -r 10.244.2.9:8080 -m -w 0 && "
-       "ipvsadm -e -t 192.0.2.1:80 -r 10.244.2.9:8080 -m -w 0");
-    sh("for s in CLUSTER-IP EXTERNAL-IP LOAD-BALANCER LOAD-BALANCER-LOCAL; do "
-       "ipset create KUBE-$s hash:ip,port hashsize 1024 maxelem 65536; done && "
-       "ipset create KUBE-LOOP-BACK hash:ip,port,ip hashsize 1024 maxelem 65536 && "
-       "ipset create KUBE-IPVS-IPS hash:ip hashsize 1024 maxelem 65536 && "
-       "ipset create KUBE-NODE-PORT-TCP bitmap:port range 0-65535 && "
-       "ipset add KUBE-CLUSTER-IP 10.96.0.10,tcp:80 && ipset add KUBE-CLUSTER-IP 10.96.0.99,tcp:80 "
-       "&& ipset add KUBE-LOAD-BALANCER 192.0.2.1,tcp:80 && ipset add KUBE-NODE-PORT-TCP 30080 && "
-       "ipset add KUBE-LOOP-BACK 10.244.1.2,tcp:8080,10.244.1.2 && "
-       "for a in 10.96.0.10 192.0.2.1 10.96.0.99; do ipset add KUBE-IPVS-IPS $a; done");
-    sh("iptables-legacy -t nat -N KUBE-MARK-MASQ && iptables-legacy -t nat -N KUBE-SERVICES && "
-       "iptables-legacy -t nat -N KUBE-LOAD-BALANCER && iptables-legacy -t nat -N KUBE-POSTROUTING "
-       "&& iptables-legacy -t nat -A KUBE-MARK-MASQ -j MARK --or-mark 0x4000 && "
-       "iptables-legacy -t nat -A KUBE-LOAD-BALANCER -j KUBE-MARK-MASQ && "
-       "iptables-legacy -t nat -A KUBE-SERVICES -m comment --comment \"Kubernetes service lb "
-       "portal\" "
-       "-m set --match-set KUBE-LOAD-BALANCER dst,dst -j KUBE-LOAD-BALANCER && "
-       "iptables-legacy -t nat -A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN && "
-       "iptables-legacy -t nat -A KUBE-POSTROUTING -j MARK --xor-mark 0x4000 && "
-       "iptables-legacy -t nat -A KUBE-POSTROUTING -j MASQUERADE && "
-       "for c in PREROUTING OUTPUT; do iptables-legacy -t nat -I $c -m comment --comment "
-       "\"kubernetes service portals\" -j KUBE-SERVICES; done && "
-       "iptables-legacy -t nat -I POSTROUTING -m comment --comment "
-       "\"kubernetes postrouting rules\" -j KUBE-POSTROUTING");
+    guest::play_kube_proxy();
     const guest::Conversation outside(client_, "192.0.2.1", 80, server_);
     const guest::Conversation inside(other_, "10.96.0.10", 80, server_);
     ASSERT_TRUE(outside.goes_on());

@@ -17,6 +17,11 @@ void sh(const std::string& command);
 // Moves this thread, the node of the coming test, into a fresh namespace with lo up.
 void enter_fresh_node();
 
+// Leaves on the node what kube-proxy in IPVS mode does for a Service at 10.96.0.10, 192.0.2.1 and
+// node port 172.16.0.1:30080 with the endpoint 10.244.1.2:8080, and more: a drained endpoint, a
+// node port without any, and a Service that is gone.
+void play_kube_proxy();
+
 // A namespace joined to the node by a veth pair. `node_address` and `address` are with prefix
 // length; its default routes lead to the node.
 class Namespace {
