@@ -182,6 +182,10 @@ private:
         return found;
     }
 
+    static std::vector<std::string> interface(const std::string& name) {
+        return name.empty() ? std::vector<std::string>{} : std::vector{"-i " + name + " "};
+    }
+
     // One match for each way in which a packet can come from a pod; none when pods are not told
     // from the rest.
     std::vector<std::string> from_pods() const {
@@ -193,9 +197,9 @@ private:
             case LocalDetection::Kind::NodeCidr:
                 return sources(detect.cidrs);
             case LocalDetection::Kind::BridgeInterface:
-                return {"-i " + detect.name + " "};
+                return interface(detect.name);
             case LocalDetection::Kind::InterfaceNamePrefix:
-                return {"-i " + detect.name + "+ "};
+                return interface(detect.name.empty() ? "" : detect.name + "+");
         }
         return {};
     }

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 // Packets beside the matrix: to addresses and ports that no Service has, pings, packets of old
 // connections, other people's marks.
 namespace steelyard::proxy::oracle {
@@ -99,6 +101,22 @@ TEST_F(WalkTest, AnOldConnectionOutlivesTheLastLocalEndpoint) {
     EXPECT_EQ(verdict(packet()), Verdict::Dropped);
     // IPVS knows the connection; nothing before it stands in the way.
     EXPECT_EQ(verdict(packet(), false), Verdict::Refused);
+}
+
+TEST_F(WalkTest, AffinityHoldsAcrossFrontendsWherePortsNeedNoTranslation) {
+    variant_.affinity = true;
+    variant_.endpoint_port = kPort;
+    std::set<VirtualServerKey> servers;
+    for (const Frontend frontend :
+         {Frontend::ClusterIp, Frontend::ExternalIp, Frontend::LoadBalancer}) {
+        case_.frontend = frontend;
+        for (const Ending& ending : walk(packet())) {
+            servers.insert(ending.server);
+            EXPECT_EQ(ending.mark, 0U);
+        }
+    }
+    EXPECT_EQ(servers.size(), 1U);
+    EXPECT_NE(servers.begin()->mark, 0U);
 }
 
 TEST_F(WalkTest, AServicePortThatIsSomebodysNodePortKeepsTheClient) {

@@ -313,6 +313,7 @@ bool Tracer::ipvs(const Walk& walk, std::vector<Ending>& endings) const {
             translated.packet.destination.port = walk.packet.destination.port;
         }
         translated.ending.verdict = Verdict::Sent;
+        translated.ending.server = server->first;
         translated.ending.real_server = translated.packet.destination;
         if (walk.host->addresses.contains(real_server.address)) {
             // To the host itself: from where it is to the socket, or by way of lo.

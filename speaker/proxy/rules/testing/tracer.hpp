@@ -44,6 +44,7 @@ enum class Verdict {
 // One way to end: IPVS may choose any real server with a weight.
 struct Ending {
     Verdict verdict = Verdict::Dropped;
+    VirtualServerKey server;  // that sent it
     net::Endpoint real_server;
     net::IpAddress source;
     bool masqueraded = false;
