@@ -10,6 +10,7 @@ from cluster import NAMESPACE, expect
 from manifests import expect_nothing_lost, passed
 from proxy_objects import (cluster_ip, node_port, pod_object, service_object, start, wait_answer, wait_pods)
 
+OPTIONS = ("--ipvs-sync-period=5s",)
 PODS = {"web-1", "web-2"}
 NODE = "node3"
 # What the speaker has written to the kernel since it started, by kind, and its runs of iptables-restore.

@@ -9,7 +9,7 @@ import json
 
 from cluster import expect
 from manifests import advertisement, passed, pool_object
-from proxy_objects import cluster_ip, deployment_object, node_port, pod_address, service_object, start, wait_pods
+from proxy_objects import cluster_ip, node_port, pod_address, pod_object, service_object, start, wait_pods
 
 SCHEDULER, FLAGS, WEIGHTS = ("steelyard.io/ipvs-scheduler", "steelyard.io/ipvs-scheduler-flags",
                              "steelyard.io/ipvs-weights")
@@ -82,7 +82,7 @@ def serve(cluster, scheduler, flags=None, weights=None):
         notes[FLAGS] = flags
     if weights:
         notes[WEIGHTS] = ",".join(f"pod/{pod}={weight}" for pod, weight in weights.items())
-    name = f"by-{scheduler}" + ("-and-port" if flags else "")
+    name = f"by-{flags or scheduler}"
     cluster.put(service_object(name, type="NodePort", annotations=notes))
     served = Served(cluster, name, NODE, str(cluster.topology.node(NODE).address), node_port(cluster, name))
     served.wait_shown(scheduler, *([flags] if flags else []), weights=weights)
@@ -130,13 +130,15 @@ def by_client(cluster):
 
 
 def stable_hash(cluster):
-    hashed = serve(cluster, "mh")
+    ports = serve(cluster, "mh")  # as under kube-proxy
+    ports.wait_shown("mh", "mh-port")
+    expect(len(set(ports.held(CLIENTS[:1] * 24))) > 1, "mh: one client stays with one pod whatever its port")
+    hashed = serve(cluster, "mh", flags="mh-fallback")
     before = hashed.held(CLIENTS)
     expect(before == hashed.held(CLIENTS), "mh: a client came to another pod the second time")
     expect(len(set(before)) == 3, f"mh: 24 clients used {len(set(before))} pods")
-    cluster.patch("Deployment", "web", {"spec": {"replicas": 2}})
-    left = cluster.wait_for("two pods", lambda: len(names := pods_of(cluster)) == 2 and names)
-    gone = (set(before) - set(left)).pop()
+    gone = before[0]
+    cluster.delete("Pod", gone)
     cluster.wait_for("two real servers", lambda: sum(weight > 0 for weight in hashed.shown()[1].values()) == 2)
     after = hashed.held(CLIENTS)
     stayed = sum(one == other for one, other in zip(before, after))
@@ -179,8 +181,8 @@ def run(cluster):
     cluster.run("client", "ip", "-batch", "-", text="".join(f"address add {one}/24 dev eth0\n" for one in CLIENTS))
     cluster.put(pool_object("pool", "192.168.100.200/30"), advertisement(),
                 service_object("web", type="LoadBalancer"))
-    start(cluster, deployment_object("web", 3))
-    pods = pods_of(cluster)
+    pods = [f"web-{number}" for number in (1, 2, 3)]
+    start(cluster, *(pod_object(pod, f"node{pod[-1]}") for pod in pods))
     web = in_turn(cluster, pods)
     by_weight(cluster, pods)
     by_load(cluster)
