@@ -1,0 +1,88 @@
+#include "speaker/io/dataplane/kernel_ops.hpp"
+
+#include "speaker/io/dataplane/kernel_settings.hpp"
+#include "speaker/io/netlink/socket.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <linux/netfilter/ipset/ip_set_hash.h>
+
+#include <cerrno>
+
+namespace steelyard::dataplane {
+namespace {
+
+using proxy::Op;
+using testing::Contains;
+using testing::Field;
+using testing::Not;
+
+TEST(JudgeTest, AnErrorMeansWhatTheOperationMakesOfIt) {
+    struct Case {
+        Op op;
+        int error = 0;
+        std::optional<Verdict> verdict;
+    };
+    const std::vector<Case> cases = {
+        {proxy::AddVirtualServer{}, 0, std::nullopt},
+        {proxy::AddVirtualServer{}, EEXIST, Verdict::Drifted},
+        {proxy::AddVirtualServer{}, ENOENT, Verdict::Drifted},
+        {proxy::AddVirtualServer{}, ENOMEM, Verdict::TryLater},
+        {proxy::AddVirtualServer{}, EINVAL, Verdict::Refused},
+        {proxy::AddVirtualServer{}, netlink::kAnswerLost, Verdict::Unknown},
+        {proxy::RemoveVirtualServer{}, ESRCH, std::nullopt},
+        {proxy::AddRealServer{}, ESRCH, Verdict::Drifted},
+        {proxy::SetRealServer{}, ENOENT, Verdict::Drifted},
+        {proxy::RemoveRealServer{}, ENOENT, std::nullopt},
+        {proxy::RemoveRealServer{}, ESRCH, std::nullopt},
+        {proxy::AddAddress{}, EEXIST, std::nullopt},
+        {proxy::AddAddress{}, ENODEV, Verdict::Drifted},
+        {proxy::AddAddress{}, ENOBUFS, Verdict::TryLater},
+        {proxy::RemoveAddress{}, EADDRNOTAVAIL, std::nullopt},
+        {proxy::AddRoute{}, EEXIST, std::nullopt},
+        {proxy::AddRoute{}, EINVAL, Verdict::Refused},
+        {proxy::RemoveRoute{}, ESRCH, std::nullopt},
+        {proxy::AddSetEntry{}, ENOENT, Verdict::Drifted},
+        {proxy::AddSetEntry{}, IPSET_ERR_HASH_FULL, Verdict::Refused},
+        {proxy::RemoveSetEntry{}, netlink::kAnswerLost, Verdict::Unknown},
+    };
+    for (const auto& [op, error, verdict] : cases) {
+        EXPECT_EQ(judge(op, error), verdict) << to_string(op) << ", error " << error;
+    }
+}
+
+TEST(OutcomeTest, DriftAndLostAnswersMeanReadingAgain) {
+    const auto with = [](Verdict verdict) {
+        Outcome outcome;
+        outcome.failures.push_back({0, verdict, 0, ""});
+        return outcome.must_read_again();
+    };
+    EXPECT_FALSE(Outcome().must_read_again());
+    EXPECT_TRUE(with(Verdict::Drifted));
+    EXPECT_TRUE(with(Verdict::Unknown));
+    EXPECT_FALSE(with(Verdict::Refused));
+    EXPECT_FALSE(with(Verdict::TryLater));
+}
+
+TEST(KernelVersionTest, AReleaseBeginsWithItsVersion) {
+    EXPECT_EQ(parse_kernel_version("6.1.0-18-amd64"), (KernelVersion{6, 1}));
+    EXPECT_EQ(parse_kernel_version("5.9"), (KernelVersion{5, 9}));
+    EXPECT_EQ(parse_kernel_version("5"), std::nullopt);
+    EXPECT_EQ(parse_kernel_version("five.nine"), std::nullopt);
+    EXPECT_EQ(parse_kernel_version(""), std::nullopt);
+}
+
+TEST(ProxySettingsTest, ConnectionReuseIsTouchedOnlyWhereItLosesPackets) {
+    const auto reuse = Contains(Field(&netlink::Sysctl::name, "net/ipv4/vs/conn_reuse_mode"));
+
+    EXPECT_THAT(proxy_settings(KernelVersion{5, 8}), reuse);
+    EXPECT_THAT(proxy_settings(KernelVersion{4, 1}), reuse);
+    EXPECT_THAT(proxy_settings(KernelVersion{4, 0}), Not(reuse));
+    EXPECT_THAT(proxy_settings(KernelVersion{5, 9}), Not(reuse));
+    EXPECT_THAT(proxy_settings(KernelVersion{6, 1}), Not(reuse));
+    EXPECT_THAT(proxy_settings(std::nullopt), Not(reuse));
+}
+
+}  // namespace
+}  // namespace steelyard::dataplane
