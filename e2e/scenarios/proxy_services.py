@@ -1,7 +1,7 @@
 """Services as pods, nodes and clients outside see them: ClusterIP, NodePort, ExternalIP, LoadBalancer.
 
-Ports come and go, Services go and come back, TCP and UDP share a number, a pod reaches itself, and a pod's own
-address arrives at the pod it asks.
+Ports come and go, Services go and come back, TCP and UDP share a number, a pod reaches itself, a pod's own address
+arrives at the pod it asks, and addresses and ports that no Service has are refused.
 """
 
 from cluster import expect
@@ -60,6 +60,28 @@ def source_is_kept(cluster):
         seen = cluster.shares("pod/asker", address, 80, 12)["clients"]
         expect(list(seen) == [own], f"pods saw {seen} instead of {own}")
     passed("pods see the address of the pod that asks their ClusterIP, on its node and on others, IPv4 and IPv6")
+
+
+def nobody_home(cluster):
+    for family, vacant in ((4, "10.96.77.77"), (6, "fd00:10:96::7777")):
+        address = cluster_ip(cluster, "plain", family)
+        for where in ("pod/asker", "node2"):
+            wait_answer(cluster, where, address)
+            wait_refused(cluster, where, address, 8080)
+            wait_refused(cluster, where, vacant)
+    passed("other ports of a ClusterIP and ClusterIPs that no Service has are refused, IPv4 and IPv6")
+    cluster.put({"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "more"},
+                 "spec": {"cidrs": ["10.97.0.0/24"]}}, service_object("farther", clusterIP="10.97.0.9"))
+    ready = {"type": "Ready", "status": "True", "reason": "", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    cluster.patch("ServiceCIDR", "more", {"status": {"conditions": [ready]}}, status=True)
+    for where in ("pod/asker", "node2"):
+        wait_answer(cluster, where, "10.97.0.9")
+        wait_refused(cluster, where, "10.97.0.10")
+    passed("a ServiceCIDR more: its Service answers, its vacant addresses are refused")
+    cluster.delete("Service", "farther")
+    wait_refused(cluster, "pod/asker", "10.97.0.9")
+    cluster.delete("ServiceCIDR", "more")
+    cluster.wait_for("end of the refusals", lambda: not cluster.request("pod/asker", "10.97.0.9", seconds=3).refused)
 
 
 def hairpin(cluster):
@@ -150,6 +172,7 @@ def run(cluster):
     endpoints_come_and_go(cluster)
     several_ports(cluster)
     source_is_kept(cluster)
+    nobody_home(cluster)
     hairpin(cluster)
     up_down_and_back(cluster)
     node_ports(cluster)
