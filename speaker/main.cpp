@@ -6,6 +6,8 @@
 #include "speaker/options/node_settings.hpp"
 #include "speaker/options/options.hpp"
 
+#include <sys/resource.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -32,6 +34,16 @@ int write_config(const speaker::Options& options) {
     std::ofstream file(options.write_config_to);
     file << speaker::write_kube_proxy_config(options) << std::flush;
     return file ? 0 : fail("--write-config-to: " + options.write_config_to + ": cannot be written");
+}
+
+// Each health-check node port takes two descriptors, and a container may start with a soft limit
+// of 1024.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 int clean_node(const speaker::Options& options) {
@@ -93,6 +105,7 @@ int main(int argc, char** argv) {
         return fail(to_string(client.error()));
     }
     client->user_agent = "steelyard-speaker/" SY_VERSION;
+    raise_descriptor_limit();
     options.ns = daemon::namespace_of(options.ns, options.kubeconfig, *client);
     return speaker::run(options, *client, logger);
 }

@@ -25,6 +25,18 @@ WallTime wall_now() {
     return std::chrono::system_clock::now();
 }
 
+constexpr const char* kDisturbed =
+    "somebody keeps changing this node's Service tables, as a kube-proxy beside --proxy-mode=full "
+    "does: remove it, or choose --proxy-mode=load-balancer";
+
+std::uint64_t changed_by_others(const dataplane::Counters& counters) {
+    std::uint64_t changes = counters.drifts + counters.alarms;
+    for (const std::uint64_t restores : counters.rule_restores) {
+        changes += restores;
+    }
+    return changes;
+}
+
 std::string advice(const std::string& mode) {
     return "kube-proxy (" + mode +
            ") runs on this node beside --proxy-mode=full: remove it, or choose "
@@ -318,28 +330,35 @@ void ProxySide::note_success(const dataplane::Report& report) {
     }
 }
 
-// One that is started later would undo our work, and we would undo its.
+// One that is started later would undo our work, and we would undo its. Where its own port is taken
+// (by us) it does not answer, but what it writes shows.
 awaitable<void> ProxySide::watch_for_kube_proxy() {
     for (;;) {
         co_await rt::sleep_for(kLookOut);
         const auto found = co_await running_kube_proxy();
-        const std::string mode = found.value_or("");
-        if (mode == kube_proxy_) {
+        const bool disturbed = disturbance_.look(changed_by_others(dataplane_->counters()));
+        std::string problem;
+        if (found) {
+            problem = advice(*found);
+        } else if (disturbed) {
+            problem = kDisturbed;
+        }
+        if (problem == intruder_) {
             continue;
         }
-        kube_proxy_ = mode;
-        if (mode.empty()) {
-            log_.info("no kube-proxy beside us any more");
+        intruder_ = problem;
+        if (problem.empty()) {
+            log_.info("nobody else writes Services into this kernel any more");
         } else {
-            log_.error("kube-proxy beside us", {{"problem", advice(mode)}});
-            telling_.node_event("KubeProxyRunning", advice(mode));
+            log_.error("somebody else writes Services into this kernel", {{"problem", problem}});
+            telling_.node_event("ForeignServiceProxy", problem);
         }
     }
 }
 
 std::string ProxySide::trouble() const {
-    if (!kube_proxy_.empty()) {
-        return advice(kube_proxy_);
+    if (!intruder_.empty()) {
+        return intruder_;
     }
     if (!ready_ || failing_since_) {
         return "the kernel is not programmed" + (last_failure_.empty() ? "" : ": " + last_failure_);

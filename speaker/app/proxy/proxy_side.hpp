@@ -5,6 +5,7 @@
 #include "common/metrics/metrics.hpp"
 #include "common/rt/signal.hpp"
 #include "common/rt/task_group.hpp"
+#include "speaker/app/proxy/disturbance.hpp"
 #include "speaker/app/proxy/side_effects.hpp"
 #include "speaker/app/proxy_metrics/proxy_metrics.hpp"
 #include "speaker/health/proxy_health.hpp"
@@ -128,7 +129,8 @@ private:
     std::set<net::IpAddress> unservable_;
     std::optional<Instant> failing_since_;  // the data plane as a whole
     std::string last_failure_;              // as logged
-    std::string kube_proxy_;                // mode of one that runs beside us; "": none
+    Disturbance disturbance_;
+    std::string intruder_;  // what is wrong when somebody else programs Services here; "": nobody
     bool applied_ = false;
     bool ready_ = false;
 };

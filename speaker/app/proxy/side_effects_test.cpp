@@ -1,5 +1,7 @@
 #include "speaker/app/proxy/side_effects.hpp"
 
+#include "speaker/app/proxy/disturbance.hpp"
+
 #include <gmock/gmock.h>
 
 namespace steelyard::speaker {
@@ -63,6 +65,17 @@ TEST(SideEffectsTest, CountsServicesAndThoseWithoutLocalEndpoints) {
     effects.follow(gone);
     EXPECT_EQ(effects.services(), 0);
     EXPECT_EQ(effects.without_local_external(), 0);
+}
+
+TEST(DisturbanceTest, IsForeignChangesAtThreeLooksInARow) {
+    Disturbance disturbance;
+    EXPECT_FALSE(disturbance.look(7));  // from before
+    EXPECT_FALSE(disturbance.look(8));
+    EXPECT_FALSE(disturbance.look(8));  // a person, once
+    EXPECT_FALSE(disturbance.look(9));
+    EXPECT_FALSE(disturbance.look(12));
+    EXPECT_TRUE(disturbance.look(13));
+    EXPECT_FALSE(disturbance.look(13));
 }
 
 net::IpAddress ip(const char* text) {
