@@ -30,7 +30,8 @@ constexpr std::size_t kDatagram = 1U << 16U;  // the kernel's dump datagrams sta
 // Received by one system call. Receiving a dump's first datagram makes the kernel queue the next,
 // so that data and end of a short dump come together.
 constexpr std::size_t kDatagramsPerCall = 4;
-constexpr int kCallsPerTurn = 8;  // a MiB of dump at most
+constexpr int kCallsPerTurn = 2;  // a quarter of a MiB of dump at most
+constexpr int kCallsAtOnce = 16;  // some thousands of real servers
 // More would hold the CPU in one system call long enough to be late with heartbeats.
 constexpr std::size_t kMaxMessages = 700;
 constexpr std::size_t kMaxChunk = 60'000;
@@ -236,9 +237,9 @@ Result<bool> RequestSocket::take(
 }
 
 Result<RequestSocket::Progress> RequestSocket::advance(
-    Exchange& exchange, const OnMessage& on_message
+    Exchange& exchange, const OnMessage& on_message, int calls
 ) {
-    for (int call = 0; call < kCallsPerTurn; ++call) {
+    for (int call = 0; call < calls; ++call) {
         const auto received = receive_now();
         if (!received && would_block(received.error())) {
             return Progress::Waiting;
@@ -269,7 +270,7 @@ awaitable<Result<RequestSocket::Exchange>> RequestSocket::complete(
         co_return exchange;
     }
     for (;;) {
-        const Result<Progress> progress = advance(*exchange, on_message);
+        const Result<Progress> progress = advance(*exchange, on_message, kCallsPerTurn);
         if (!progress) {
             // A refusal ends the exchange; anything else leaves answers to come.
             if (is(progress.error(), Errc::Unavailable)) {
@@ -317,7 +318,7 @@ Result<bool> RequestSocket::dump_at_once(Bytes& request, const OnMessage& on_mes
     if (!exchange) {
         return exchange.error();
     }
-    const Result<Progress> progress = advance(*exchange, on_message);
+    const Result<Progress> progress = advance(*exchange, on_message, kCallsAtOnce);
     if (!progress && !is(progress.error(), Errc::Unavailable)) {
         return progress.error();
     }

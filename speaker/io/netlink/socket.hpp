@@ -74,8 +74,8 @@ private:
     RequestSocket(const asio::any_io_executor& executor, int protocol, int descriptor);
 
     Result<Exchange> begin(Bytes& request);
-    // Takes in what has arrived, up to a turn's worth.
-    Result<Progress> advance(Exchange& exchange, const OnMessage& on_message);
+    // Takes in what has arrived, in so many system calls at most.
+    Result<Progress> advance(Exchange& exchange, const OnMessage& on_message, int calls);
     // Whether this message ended the exchange.
     static Result<bool> take(
         const Message& message, Exchange& exchange, const OnMessage& on_message
