@@ -46,8 +46,8 @@ struct Probe {
     std::string result{};
 };
 
-// Sends the first packet of each in order, one after the other; gives up when nothing has been heard
-// for `patience`.
+// Sends the first packet of each in order, one after the other; gives up when nothing has been
+// heard for `patience`.
 void run_probes(std::vector<Probe>& probes, std::chrono::milliseconds patience);
 
 }  // namespace steelyard::dataplane::guest

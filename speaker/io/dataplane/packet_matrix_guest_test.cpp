@@ -42,9 +42,7 @@ constexpr std::array kClients{
 constexpr std::array kFrontends{
     Frontend::ClusterIp, Frontend::NodePort, Frontend::ExternalIp, Frontend::LoadBalancer};
 constexpr unsigned kServices = 16;  // every pair of policies with every place of endpoints
-// A refusal that comes back while connect() still holds the socket, as within one machine it does,
-// counts only when the SYN is sent again after 1 s.
-constexpr std::chrono::milliseconds kTcpPatience{1500};
+constexpr std::chrono::milliseconds kTcpPatience{1300};  // a lost SYN is sent again after 1 s
 constexpr std::chrono::milliseconds kUdpPatience{600};
 
 // Namespaces here and there; their servers. A pod of another node lives on that node's lo: from
@@ -79,6 +77,11 @@ public:
         for (const char* const address :
              {"10.244.2.2", "fd44:0:0:2::2", "10.244.3.9", "203.0.113.9", "2001:db8:9::9"}) {
             sh("ping -qc1 -W2 " + std::string(address) + " > /dev/null");
+        }
+        // Within one machine a refusal would be back while connect() still holds the socket, and
+        // would count only when the SYN is sent again.
+        for (const char* const device : {"lo", "vpod", "vclient", "elsewhere", "external"}) {
+            sh("tc qdisc add dev " + std::string(device) + " root netem limit 20000 delay 2ms");
         }
         servers_.push_back(
             std::make_unique<EchoServer>("pod", "here", both(&Places::endpoint_here), 8080)

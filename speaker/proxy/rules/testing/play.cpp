@@ -48,6 +48,9 @@ std::vector<Setting> all_settings() {
     std::vector<Setting> settings;
     for (const Kind kind : kKinds) {
         for (const bool known : {false, true}) {
+            if (!known && kind != Kind::ClusterCidr) {
+                continue;  // nobody asks
+            }
             for (const bool masquerade_all : {false, true}) {
                 Setting setting;
                 setting.fields.detect = kind;

@@ -16,7 +16,8 @@ struct Setting {
     Case fields;
     ProxyConfig config;
 };
-// Every way to know a pod, with and without the node's own ranges, with and without masqueradeAll.
+// Every way to know a pod, with and without masqueradeAll; where it matters, with and without the
+// node's own pod ranges.
 [[nodiscard]] std::vector<Setting> all_settings();
 
 // "" when the packet fares as expected, else what was wrong, with the rules it met.
