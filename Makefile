@@ -69,6 +69,12 @@ bench-bgp: build ## BGP beside BIRD, as root (ARGS=--quick for a minute of it)
 	@cmake --build --preset release -j $(JOBS) --target bgp_node
 	@bench/bgp/run $(ARGS)
 
+bench-proxy: build ## the service proxy in a kernel with IPVS (ARGS="change packets" for parts)
+	@cmake --build --preset release -j $(JOBS) --target sy_proxy_bench sy_proxy_event_bench sy_proxy_plan_bench
+	@test -n "$(ARGS)" || build/release/speaker/proxy/diff/sy_proxy_plan_bench
+	@test -n "$(ARGS)" || build/release/bench/proxy/sy_proxy_event_bench
+	@e2e/lab/lab run --mem 2048M --timeout 3600 -- build/release/bench/proxy/sy_proxy_bench $(ARGS)
+
 shell:
 	@e2e/lab/lab shell $(NODE)
 
@@ -84,4 +90,4 @@ format: ## format every C++ file
 clean: ## remove the build directory
 	@rm -rf build
 
-.PHONY: help setup build demo test unit lint scenarios conformance fuzz bench bench-failover bench-bgp shell kubectl down format clean
+.PHONY: help setup build demo test unit lint scenarios conformance fuzz bench bench-failover bench-bgp bench-proxy shell kubectl down format clean

@@ -39,7 +39,7 @@ INTEGRATION = ("controller/integration", "speaker/integration", "common/kube/fau
 CONFINED = {
     "boost/beast": ("common/http", "e2e"),
     "netlink/": ("speaker/io", "e2e"),
-    "linux/": ("speaker/io", "speaker/netlink", "common/rt", "speaker/proxy", "e2e"),
+    "linux/": ("speaker/io", "speaker/netlink", "common/rt", "speaker/proxy", "bench", "e2e"),
     "spdlog/": ("common/log", "e2e"),
     "nlohmann/": ("common/kube", "common/yaml", "common/config", "common/log", "common/testing",
                   "controller/admission", "controller/app", "controller/write", "controller/webhook", "controller/check", "controller/sim",
