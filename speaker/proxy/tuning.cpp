@@ -48,16 +48,25 @@ Error wrong_item(std::string_view item) {
     return make_error(
         Errc::Invalid,
         "\"" + std::string(item) +
-            "\" is not a weight (node/NAME=N, zone/NAME=N, pod/NAME=N, ADDRESS=N or *=N, N from 0 "
-            "to 65535)"
+            "\" is not a weight (node/NAME=N, zone/NAME=N, pod/NAME-0=N of a StatefulSet, "
+            "ADDRESS=N "
+            "or *=N, N from 0 to 65535)"
     );
+}
+
+// "web-0": only a StatefulSet's pods have names that one can know, and only theirs are kept.
+bool has_ordinal(std::string_view pod) {
+    const std::size_t last = pod.find_last_not_of("0123456789");
+    return last != std::string_view::npos && last + 1 < pod.size() && pod[last] == '-';
 }
 
 // The rule's name as Weights keeps it; nothing when it is none.
 std::optional<std::string> rule_name(std::string_view text) {
     for (const std::string_view kind : {"node/", "zone/", "pod/"}) {
         if (text.starts_with(kind)) {
-            return text.size() > kind.size() ? std::optional<std::string>(text) : std::nullopt;
+            const std::string_view name = text.substr(kind.size());
+            const bool known = kind == "pod/" ? has_ordinal(name) : !name.empty();
+            return known ? std::optional<std::string>(text) : std::nullopt;
         }
     }
     if (text == "*") {

@@ -19,6 +19,7 @@
 //   steelyard.io/ipvs-scheduler-flags: mh-port   (or kube-router.io/service.schedflags)
 //     (sh and mh have their fallback always: else a client is refused while its real server drains)
 //   steelyard.io/ipvs-weights: node/n1=3,zone/a=2,pod/web-0=5,10.1.2.3=7,*=1
+//     (pods by name are a StatefulSet's: the others' names are random)
 //   steelyard.io/drain-seconds: 120
 // A wrong value costs one complaint, and the default is used.
 namespace steelyard::proxy {

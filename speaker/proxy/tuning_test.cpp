@@ -93,7 +93,7 @@ TEST_F(TuningTest, WrongValuesAreComplainedOfAndTheDefaultIsUsed) {
             "annotation steelyard.io/ipvs-scheduler: \"fastest\" is not a scheduler (rr, wrr, lc, "
             "wlc, lblc, lblcr, dh, sh, sed, nq, fo, ovf, mh, twos)",
             "annotation steelyard.io/ipvs-weights: \"zone/a=many\" is not a weight (node/NAME=N, "
-            "zone/NAME=N, pod/NAME=N, ADDRESS=N or *=N, N from 0 to 65535)",
+            "zone/NAME=N, pod/NAME-0=N of a StatefulSet, ADDRESS=N or *=N, N from 0 to 65535)",
             "annotation steelyard.io/drain-seconds: \"-1\" is not a number of seconds (0 to 86400)"
         )
     );
@@ -137,7 +137,15 @@ TEST_F(TuningTest, TheMostParticularWeightCounts) {
 
 TEST_F(TuningTest, WhatIsNoWeightNamesTheItem) {
     for (const char* text :
-         {"3", "node/=3", "pod/x=65536", "pod/x=", "10.0.0.300=1", "host/x=1", "zone/a=-1"}) {
+         {"3",
+          "node/=3",
+          "pod/x-0=65536",
+          "pod/x-0=",
+          "pod/x-6d4cf56db6-abcde=2",
+          "pod/-=1",
+          "10.0.0.300=1",
+          "host/x=1",
+          "zone/a=-1"}) {
         const auto parsed = Weights::parse(text);
         ASSERT_FALSE(parsed) << text;
         EXPECT_THAT(parsed.error().context, HasSubstr("\"" + std::string(text) + "\"")) << text;
