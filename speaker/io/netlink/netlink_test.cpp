@@ -10,6 +10,7 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
@@ -50,6 +51,69 @@ TEST(RequestSocketTest, AFamilyNobodyHasIsAnError) {
     ioc.run();
 
     EXPECT_TRUE(failed);
+}
+
+Bytes ask_for_family(std::string_view name) {
+    MessageWriter message(GENL_ID_CTRL, 0);
+    genlmsghdr header{};
+    header.cmd = CTRL_CMD_GETFAMILY;
+    message.header(header);
+    message.text(CTRL_ATTR_FAMILY_NAME, name);
+    return message.take();
+}
+
+TEST(RequestSocketTest, ARefusalInABatchStopsNothingElse) {
+    asio::io_context ioc(1);
+    rt::TaskGroup tasks(ioc.get_executor(), [](const std::string&, const std::exception_ptr&) {});
+    auto socket = RequestSocket::open(ioc.get_executor(), NETLINK_GENERIC).value();
+    constexpr std::size_t kCount = 2000;
+    const RequestSocket::Encode encode = [](std::size_t index) {
+        return ask_for_family(index % 5 == 3 ? "no-such-family" : "nlctrl");
+    };
+    BatchResult result;
+    const auto ask = [&]() -> awaitable<void> {
+        result = co_await socket->batch(kCount, encode);
+    };
+    tasks.spawn("ask", ask());
+    ioc.run();
+
+    ASSERT_THAT(result.errors, testing::SizeIs(kCount));
+    for (std::size_t i = 0; i < kCount; ++i) {
+        EXPECT_EQ(result.errors[i], i % 5 == 3 ? ENOENT : 0) << i;
+    }
+    EXPECT_EQ(result.sends, 3U);
+}
+
+TEST(RequestSocketTest, ADumpIsShownMessageByMessageToItsEnd) {
+    asio::io_context ioc(1);
+    rt::TaskGroup tasks(ioc.get_executor(), [](const std::string&, const std::exception_ptr&) {});
+    auto socket = RequestSocket::open(ioc.get_executor(), NETLINK_GENERIC).value();
+    MessageWriter message(GENL_ID_CTRL, NLM_F_DUMP);
+    genlmsghdr header{};
+    header.cmd = CTRL_CMD_GETFAMILY;
+    message.header(header);
+    Bytes request = message.take();
+    std::size_t shown = 0;
+    std::size_t at_once = 0;
+    const auto ask = [&]() -> awaitable<void> {
+        const RequestSocket::OnMessage count = [&](const Message&) {
+            ++shown;
+        };
+        const RequestSocket::OnRestart forget = [&] {
+            shown = 0;
+        };
+        const auto done = co_await socket->dump(request, count, forget);
+        EXPECT_TRUE(done);
+        const RequestSocket::OnMessage count_again = [&](const Message&) {
+            ++at_once;
+        };
+        EXPECT_TRUE(socket->dump_at_once(request, count_again).value());
+    };
+    tasks.spawn("ask", ask());
+    ioc.run();
+
+    EXPECT_GT(shown, 0U);
+    EXPECT_EQ(at_once, shown);
 }
 
 TEST(LinkMonitorTest, SeesTheLoopback) {
