@@ -417,7 +417,8 @@ TEST_F(PacketMatrixTest, EveryClientReachesWhatItShould) {
           Kind::NodeCidr,
           Kind::BridgeInterface,
           Kind::InterfaceNamePrefix}) {
-        play(proxy::oracle::config_of(kind, kind == Kind::ClusterCidr, false));
+        const bool known = kind == Kind::ClusterCidr || kind == Kind::None;
+        play(proxy::oracle::config_of(kind, known, false));
     }
     play(proxy::oracle::config_of(Kind::ClusterCidr, false, true));
     EXPECT_EQ(faults_, 0U) << "of " << asked_;

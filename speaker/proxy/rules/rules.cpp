@@ -33,7 +33,7 @@ public:
         const std::string clear =
             "-m mark --mark " + std::string(kOurs) + " -j MARK --set-xmark 0x0/0xffffffff";
         Chain arriving{chain("MARK-PREROUTING"), {clear}};
-        for (const std::string& pods : from_pods()) {
+        for (const std::string& pods : from_inside()) {
             arriving.rules.push_back(pods + map_mark(SetName::InternalMark));
         }
         arriving.rules.push_back("-j " + chain("MARK-ALL"));
@@ -202,6 +202,13 @@ private:
                 return interface(detect.name.empty() ? "" : detect.name + "+");
         }
         return {};
+    }
+
+    // Pods that a Local policy does not hold. Those of this node are known by their addresses where
+    // nothing was said; for a ClusterIP that would masquerade everybody else.
+    std::vector<std::string> from_inside() const {
+        return config_.detect.kind == LocalDetection::Kind::None ? sources(config_.node_pod_cidrs)
+                                                                 : from_pods();
     }
 
     Chain services() const {

@@ -222,6 +222,22 @@ TEST(RulesTest, PodsAreKnownByTheInterfaceTheyCameIn) {
     EXPECT_THAT(*veth, testing::HasSubstr("-A KUBE-SERVICES ! -i veth+ -m set"));
 }
 
+TEST(RulesTest, WithoutADetectorTheNodesOwnPodsAreInside) {
+    ProxyConfig config = with_pod_cidrs();
+    config.detect = {};
+    const std::string text = *missing_rules(static_rules(config, Family::V6), "");
+    EXPECT_THAT(
+        text,
+        testing::HasSubstr("-A KUBE-MARK-PREROUTING -s fd00:10:0:1::/64 -j SET --map-set "
+                           "KUBE-6-INTERNAL-MARK dst,dst --map-mark\n")
+    );
+    EXPECT_THAT(
+        text,
+        testing::HasSubstr("-A KUBE-SERVICES -m set --match-set KUBE-6-CLUSTER-IP dst,dst "
+                           "-m addrtype --src-type LOCAL -j KUBE-MARK-MASQ\n")
+    );
+}
+
 TEST(RulesTest, OddSegmentsPassWhenConntrackIsLiberal) {
     ProxyConfig config;
     EXPECT_THAT(

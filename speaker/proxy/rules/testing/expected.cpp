@@ -23,6 +23,12 @@ bool known_pod(const Case& c) {
     return false;
 }
 
+// Beyond kube-proxy: without a detector the node's own ranges still tell its pods, as far as a
+// Local policy is concerned.
+bool known_by_address(const Case& c) {
+    return c.detect == Kind::None && c.client == Client::PodHere && c.node_pod_cidrs_known;
+}
+
 Source cluster_ip_source(const Case& c) {
     // The node's own packets may have the virtual address as their source, which is no address to
     // answer to.
@@ -62,7 +68,7 @@ Answer expected(const Case& c) {
     if (!c.external_local) {
         return {Reaches::All, Source::Node};
     }
-    if (c.client == Client::Node || known_pod(c)) {
+    if (c.client == Client::Node || known_pod(c) || known_by_address(c)) {
         return {Reaches::All, short_circuit_source(c)};
     }
     return {c.endpoints_here ? Reaches::Here : Reaches::Dropped, Source::Kept};

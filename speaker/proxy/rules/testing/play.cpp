@@ -48,7 +48,7 @@ std::vector<Setting> all_settings() {
     std::vector<Setting> settings;
     for (const Kind kind : kKinds) {
         for (const bool known : {false, true}) {
-            if (!known && kind != Kind::ClusterCidr) {
+            if (!known && kind != Kind::ClusterCidr && kind != Kind::None) {
                 continue;  // nobody asks
             }
             for (const bool masquerade_all : {false, true}) {
