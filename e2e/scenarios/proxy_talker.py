@@ -159,8 +159,7 @@ class Stream:
         while not self.over.wait(self.one["interval"]):
             since = time.monotonic()
             try:
-                link.send(b"?")
-                self.note(link.recv(2048).decode().split()[0], since)
+                self.note(exchange(link, {}, False).split()[0], since)
             except OSError as error:
                 self.note("!" + reason(error), since)
         link.close()
