@@ -68,12 +68,15 @@ def expect_moved(case, flows, first, second):
 
 
 def entries(stage, address):
-    """Conntrack entries of our clients' ports that lead to a pod, on all nodes."""
+    """Conntrack entries of our clients' ports that lead to a pod, on all nodes. One that begins at the pod is its last
+    answer, which came after its flow had gone."""
     found = []
     for node in stage.nodes:
-        found += [f"{node}: {line}" for line in stage.cluster.run(
-            node, "cat", "/proc/net/nf_conntrack").splitlines() if "udp" in line and f"src={address} " in line
-            and any(f"port={SPORT + number} " in line for number in range(6))]
+        for line in stage.cluster.run(node, "cat", "/proc/net/nf_conntrack").splitlines():
+            ours = "udp" in line and any(f"port={SPORT + number} " in line for number in range(6))
+            begins = f"src={address} " in line.partition(" sport=")[0] + " "
+            if ours and f"src={address} " in line and not begins:
+                found.append(f"{node}: {line}")
     return found
 
 
@@ -95,7 +98,10 @@ def move(stage, flows, case, first, second, leave):
     leave()
     flows.until(second)
     expect_moved(case, flows.stop(), first, second)
-    stage.cluster.wait_for("an end of the old conntrack entries", lambda: not entries(stage, stage.ip(first)))
+    try:
+        stage.cluster.wait_for("end of the old conntrack entries", lambda: not entries(stage, stage.ip(first)))
+    except AssertionError as error:
+        raise type(error)(f"{case}: {error}: {entries(stage, stage.ip(first))}") from None
     passed(f"{case}: every flow moves at once and for good, and no conntrack entry is left")
 
 
