@@ -1,7 +1,8 @@
 """What a virtual address does not do: it answers on its Service ports and nowhere else.
 
-An address of the Service network that no Service has is refused, not met with silence, from pods and nodes. A program of the node
-cannot be reached by a Service's address. A Service port that equals a node port number has nothing to do with it.
+An address of the Service network that no Service has is refused, not met with silence, from pods and nodes. A program
+of the node cannot be reached by a Service's address. A Service port that equals a node port number has nothing to do
+with it.
 """
 
 from cluster import expect
