@@ -11,7 +11,7 @@ template <class T>
 class Shared {
 public:
     Shared() = default;
-    Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}
+    Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}  // NOLINT(google-*)
 
     [[nodiscard]] const T& operator*() const { return *value_; }
     [[nodiscard]] const T* operator->() const { return value_.get(); }

@@ -21,7 +21,7 @@ public:
     };
 
     EndpointDetails() = default;
-    EndpointDetails(const Fields& fields);
+    EndpointDetails(const Fields& fields);  // NOLINT(google-explicit-constructor)
     EndpointDetails(const EndpointDetails& other);
     EndpointDetails(EndpointDetails&&) noexcept = default;
     EndpointDetails& operator=(const EndpointDetails& other);
