@@ -100,7 +100,11 @@ awaitable<Result<>> ProxySide::start() {
             }
         }
     }
-    co_return co_await dataplane_->start();
+    const auto started = co_await dataplane_->start();
+    for (const std::string& warning : dataplane_->warnings()) {
+        log_.warn("node", {{"problem", warning}});
+    }
+    co_return started;
 }
 
 void ProxySide::open_ports() {

@@ -83,9 +83,12 @@ public:
     Dataplane& operator=(const Dataplane&) = delete;
     virtual ~Dataplane() = default;
 
-    // Prepares the node: settings, sets, rules, dummy link. An error names the module or program
-    // that is missing. Call once, before anything else.
+    // Prepares the node: settings, sets, dummy link; the rules come with the first apply(), when
+    // all of the configuration is known. An error names the module or program that is missing.
+    // Call once, before anything else.
     virtual awaitable<Result<>> start() = 0;
+    // What start() had to say that is no error, a line each.
+    [[nodiscard]] virtual std::vector<std::string> warnings() const = 0;
     // What a Node object says after start(): pod CIDRs, for one. Rules are looked at only when they
     // are to be others than before. Mode, binding and names stay as constructed.
     virtual awaitable<Result<>> configure(const proxy::ProxyConfig& config) = 0;

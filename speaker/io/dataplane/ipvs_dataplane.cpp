@@ -53,10 +53,13 @@ awaitable<Result<>> IpvsDataplane::start() {
     if (auto ready = co_await kernel_.prepare(); !ready) {
         co_return ready.error();
     }
-    if (auto ready = co_await rules_.start(); !ready) {
-        co_return ready.error();
-    }
-    co_return co_await rules_.ensure();
+    co_return co_await rules_.start();
+}
+
+std::vector<std::string> IpvsDataplane::warnings() const {
+    std::vector<std::string> all = kernel_.warnings();
+    all.insert(all.end(), rules_.warnings().begin(), rules_.warnings().end());
+    return all;
 }
 
 awaitable<Result<>> IpvsDataplane::configure(const proxy::ProxyConfig& config) {
@@ -65,7 +68,7 @@ awaitable<Result<>> IpvsDataplane::configure(const proxy::ProxyConfig& config) {
         co_return Result<>();
     }
     const auto mine = co_await turn();
-    if (!rules_.reconfigure(next)) {
+    if (!rules_.reconfigure(next) || !applied_) {
         co_return Result<>();
     }
     co_await ensure_rules();
@@ -106,6 +109,9 @@ awaitable<Result<Report>> IpvsDataplane::apply(proxy::Changes changes) {
     if (first) {
         counters_.adopted = mirror_.settled();
     }
+    if (!rules_kept_) {
+        co_await ensure_rules();  // what masquerades, before what it is needed for
+    }
     co_return co_await write(begun);
 }
 
@@ -115,6 +121,11 @@ awaitable<Result<Report>> IpvsDataplane::write(Instant begun) {
     wake_.cancel();
     if (!written) {
         co_return written.error();
+    }
+    if (!rules_kept_) {
+        co_return make_error(
+            Errc::Unavailable, refused_rules_->object + ": " + refused_rules_->reason
+        );
     }
     ++counters_.syncs;
     report.duration = clock_now() - begun;
@@ -148,6 +159,7 @@ awaitable<Result<Report>> IpvsDataplane::audit() {
 awaitable<void> IpvsDataplane::ensure_rules() {
     auto done = co_await rules_.ensure();
     if (done) {
+        rules_kept_ = true;
         refused_rules_.reset();
         co_return;
     }

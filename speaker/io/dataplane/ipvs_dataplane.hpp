@@ -23,6 +23,7 @@ public:
     IpvsDataplane(const asio::any_io_executor& executor, const proxy::ProxyConfig& config);
 
     awaitable<Result<>> start() override;
+    [[nodiscard]] std::vector<std::string> warnings() const override;
     awaitable<Result<>> configure(const proxy::ProxyConfig& config) override;
     awaitable<Result<Report>> apply(proxy::Changes changes) override;
     awaitable<Result<Report>> audit() override;
@@ -89,8 +90,9 @@ private:
     Mirror mirror_;
     RuleKeeper rules_;
     std::optional<Failure> refused_rules_;
-    bool applied_ = false;  // something is wanted; before, nothing may be taken away
-    Instant read_at_{};     // of the last whole reading
+    bool rules_kept_ = false;  // they have been in place; before, nobody may rely on this node
+    bool applied_ = false;     // something is wanted; before, nothing may be taken away
+    Instant read_at_{};        // of the last whole reading
     bool busy_ = false;
     rt::Signal idle_;
     asio::steady_timer wake_;  // of maintain(); cancelled when there may be something sooner

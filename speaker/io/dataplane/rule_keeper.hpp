@@ -21,6 +21,7 @@ public:
 
     // Settles which iptables to use; an Error names the missing program.
     awaitable<Result<>> start();
+    [[nodiscard]] const std::vector<std::string>& warnings() const { return iptables_.warnings(); }
     // Whether the rules for this are others than those kept so far.
     bool reconfigure(const proxy::ProxyConfig& config);
     // All families are tried; the Error is the first one's.
