@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
     app.add_option("--rounds", settings.rounds, "of each, medians count")->check(CLI::Range(1, 99));
     app.add_option("--speaker", settings.speaker, "the program");
     CLI11_PARSE(app, argc, argv);
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
     if (::geteuid() != 0) {
         std::fprintf(stderr, "needs root, in the lab's kernel: e2e/lab/lab run -- %s\n", argv[0]);
         return 2;

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 300s;
+constexpr auto kPatience = 90s;
 constexpr auto kRest = 10s;
 constexpr const char* kConfig = "/run/bench-kubeconfig";
 constexpr const char* kLog = "/run/bench-speaker.log";

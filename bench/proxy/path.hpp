@@ -28,6 +28,8 @@ public:
     ~Path();
 
     void aim(const std::string& address, std::uint16_t port) const;
+    // Returns when a packet has arrived: neighbours have to be found first.
+    void warm_up() const;
     // Sends many, 18 bytes each, and takes in what arrives; packets a second.
     [[nodiscard]] double packets_per_second(std::size_t count) const;
     // Sends some and leaves them at the server.

@@ -74,8 +74,7 @@ void bench_restart(const Settings& /*settings*/) {
         dataplane::Report report;
         Held first = programmed(loop, report);
         path.aim(kVirtualAddress, 80);
-        path.send(1);
-        (void)path.receive();
+        path.warm_up();
         first.reset();
         Traffic traffic(path);
         const Stopwatch watch;

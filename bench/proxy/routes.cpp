@@ -44,15 +44,19 @@ void bench_routes(const Settings& settings) {
     constexpr std::uint32_t kMany = 100'000;
     constexpr std::uint32_t kFew = 20'000;
     Numbers addresses;
+    Numbers half;
     Numbers few;
     Numbers many;
     for (int round = 0; round < settings.rounds; ++round) {
         few.push_back(bind(kFew, true));
         many.push_back(bind(kMany, true));
     }
+    half.push_back(bind(kFew / 2, false));
     addresses.push_back(bind(kFew, false));
     std::printf(
-        "  %u addresses %.2f s; %u routes %.3f s, %u routes %.3f s\n",
+        "  %u addresses %.2f s, %u addresses %.2f s; %u routes %.3f s, %u routes %.3f s\n",
+        kFew / 2,
+        median(half),
         kFew,
         median(addresses),
         kFew,
