@@ -29,6 +29,7 @@ std::optional<ProxySide::Facts> Speaker::proxy_facts() const {
     context.node_addresses = node_addresses(links_.snapshot());
     context.node_ips = primary_addresses(node.get(), context.node_addresses);
     context.config = options_.proxy;
+    context.config.load_balancer_class = options_.load_balancer_class;
     if (node) {
         context.zone = kube::zone_of(*node);
         context.config.node_pod_cidrs = node->pod_cidrs;

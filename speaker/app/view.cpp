@@ -165,9 +165,12 @@ std::map<net::Family, net::IpAddress> primary_addresses(
     const kube::Node* node, const std::vector<net::IpAddress>& present
 ) {
     std::map<net::Family, net::IpAddress> primary;
-    const auto take = [&primary](const std::vector<net::IpAddress>& addresses) {
+    // One that a router translates is no source for the node's own packets.
+    const auto take = [&](const std::vector<net::IpAddress>& addresses) {
         for (const net::IpAddress& address : addresses) {
-            primary.emplace(address.family(), address);  // the first one stays
+            if (std::ranges::find(present, address) != present.end()) {
+                primary.emplace(address.family(), address);  // the first one stays
+            }
         }
     };
     if (node != nullptr) {

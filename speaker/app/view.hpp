@@ -50,7 +50,8 @@ namespace steelyard::speaker {
 );
 // What decides whether load balancers may send this node traffic; null: there is no such Node.
 [[nodiscard]] health::NodeFacts node_facts(const kube::Node* node);
-// The node's first address of each family: its InternalIPs, else ExternalIPs, else those present.
+// The node's first address of each family: its InternalIPs, else ExternalIPs, else any; only those
+// that its interfaces have.
 [[nodiscard]] std::map<net::Family, net::IpAddress> primary_addresses(
     const kube::Node* node, const std::vector<net::IpAddress>& present
 );

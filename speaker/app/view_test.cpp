@@ -293,8 +293,9 @@ TEST(ViewTest, FingerprintsAreOfAnnouncedAddressesOnly) {
 TEST(ViewTest, PrimaryAddressesAreTheNodesInternalOnesFirst) {
     kube::Node node;
     node.internal_ips = {ip("192.168.1.5")};
-    node.external_ips = {ip("203.0.113.5"), ip("2001:db8::5")};
-    const std::vector<net::IpAddress> present{ip("10.0.0.1"), ip("fd00::1"), ip("192.168.1.5")};
+    node.external_ips = {ip("203.0.113.5"), ip("2001:db8::6"), ip("2001:db8::5")};
+    const std::vector<net::IpAddress> present{
+        ip("10.0.0.1"), ip("fd00::1"), ip("192.168.1.5"), ip("2001:db8::5")};
 
     auto primary = primary_addresses(&node, present);
     EXPECT_EQ(primary.at(net::Family::V4), ip("192.168.1.5"));

@@ -38,7 +38,7 @@ protected:
         slice->meta.key = {"default", "web-1"};
         slice->service = "web";
         slice->endpoints.emplace_back();
-        slice->endpoints.back().addresses = {ip("10.244.0.5")};
+        slice->endpoints.back().address = ip("10.244.0.5");
         side_.set_slice(slice->meta.key, slice);
         plan();
     }

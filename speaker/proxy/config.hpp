@@ -57,6 +57,7 @@ struct ConntrackSettings {
 
 struct ProxyConfig {
     Mode mode = Mode::Full;
+    std::string load_balancer_class;  // whose addresses are ours in mode LoadBalancer; "": without
     std::string scheduler = "rr";
     SchedulerFlags scheduler_flags;  // beside mh-port, which `mh` has as under kube-proxy
     unsigned masquerade_bit = 14;    // packet mark 1 << bit; kube-proxy's default is 0x4000

@@ -11,13 +11,15 @@ constexpr std::string_view kProxyNameLabel = "service.kubernetes.io/service-prox
 
 }  // namespace
 
-bool is_proxied(const kube::Service& service, Mode mode) {
-    if (mode == Mode::AnnounceOnly || service.headless || service.cluster_ips.empty() ||
+bool is_proxied(const kube::Service& service, const ProxyConfig& config) {
+    if (config.mode == Mode::AnnounceOnly || service.headless || service.cluster_ips.empty() ||
         service.type == kube::ServiceType::ExternalName ||
         service.meta.labels.contains(kProxyNameLabel)) {
         return false;
     }
-    return mode == Mode::Full || service.type == kube::ServiceType::LoadBalancer;
+    // Beside a kube-proxy, addresses that another load balancer hands out are not ours to take.
+    return config.mode == Mode::Full || (service.type == kube::ServiceType::LoadBalancer &&
+                                         service.load_balancer_class == config.load_balancer_class);
 }
 
 ServiceTables plan_service(
@@ -77,7 +79,7 @@ Tables plan(const Input& input) {
         tables.services.emplace(kube::ObjectKey(), std::move(cluster));
     }
     for (const auto& [key, service] : input.services) {
-        if (is_proxied(*service, input.context.config.mode)) {
+        if (is_proxied(*service, input.context.config)) {
             tables.services.emplace(
                 key,
                 std::make_shared<const ServiceTables>(

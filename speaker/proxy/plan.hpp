@@ -40,8 +40,6 @@ struct ServiceTables {
     FlatMap<VirtualServerKey, VirtualServerRef> virtual_servers;
     FlatSet<net::IpAddress> addresses;           // to be bound; in which way is for Desired to say
     FlatMap<SetElement, std::uint32_t> entries;  // -> mark, 0 for none
-    // Endpoints that are listed but on a node nobody can reach: nothing of theirs drains.
-    FlatSet<net::Endpoint> gone_now;
     // What of the Service or its endpoints makes no sense and is left out, or is put right: one
     // line each.
     std::vector<std::string> complaints;
@@ -80,7 +78,7 @@ struct Changes {
 };
 
 // Whether the proxy has anything to do with this Service.
-[[nodiscard]] bool is_proxied(const kube::Service& service, Mode mode);
+[[nodiscard]] bool is_proxied(const kube::Service& service, const ProxyConfig& config);
 // Takes from `marks` what the Service needs and gives back what it needs no more.
 [[nodiscard]] ServiceTables plan_service(
     const kube::Service& service,

@@ -183,23 +183,38 @@ TEST_F(PlanTest, DualStackPlansEachFamilyFromItsSlices) {
     );
 }
 
+ProxyConfig in_mode(Mode mode) {
+    ProxyConfig config;
+    config.mode = mode;
+    return config;
+}
+
+TEST_F(PlanTest, BesideAKubeProxyOnlyAddressesOfOurClassAreOurs) {
+    ProxyConfig config = in_mode(Mode::LoadBalancer);
+    service_.load_balancer_class = "example.com/cloud";
+    EXPECT_FALSE(is_proxied(service_, config));
+    config.load_balancer_class = "example.com/cloud";
+    EXPECT_TRUE(is_proxied(service_, config));
+    EXPECT_TRUE(is_proxied(service_, in_mode(Mode::Full)));
+}
+
 TEST_F(PlanTest, SomeServicesAreNotOurs) {
-    EXPECT_TRUE(is_proxied(service_, Mode::Full));
-    EXPECT_TRUE(is_proxied(service_, Mode::LoadBalancer));
-    EXPECT_FALSE(is_proxied(service_, Mode::AnnounceOnly));
+    EXPECT_TRUE(is_proxied(service_, in_mode(Mode::Full)));
+    EXPECT_TRUE(is_proxied(service_, in_mode(Mode::LoadBalancer)));
+    EXPECT_FALSE(is_proxied(service_, in_mode(Mode::AnnounceOnly)));
 
     kube::Service headless = service_;
     headless.headless = true;
-    EXPECT_FALSE(is_proxied(headless, Mode::Full));
+    EXPECT_FALSE(is_proxied(headless, in_mode(Mode::Full)));
     kube::Service external_name = service_;
     external_name.type = kube::ServiceType::ExternalName;
-    EXPECT_FALSE(is_proxied(external_name, Mode::Full));
+    EXPECT_FALSE(is_proxied(external_name, in_mode(Mode::Full)));
     kube::Service foreign = service_;
     foreign.meta.labels["service.kubernetes.io/service-proxy-name"] = "other";
-    EXPECT_FALSE(is_proxied(foreign, Mode::Full));
+    EXPECT_FALSE(is_proxied(foreign, in_mode(Mode::Full)));
     kube::Service cluster_ip = service_;
     cluster_ip.type = kube::ServiceType::ClusterIp;
-    EXPECT_FALSE(is_proxied(cluster_ip, Mode::LoadBalancer));
+    EXPECT_FALSE(is_proxied(cluster_ip, in_mode(Mode::LoadBalancer)));
 }
 
 TEST(SetNameTest, IsKubeProxysCutToTheKernelsLimit) {

@@ -126,7 +126,7 @@ void Planner::mark_weighted_dirty() {
 std::shared_ptr<const ServiceTables> Planner::replan(
     const kube::ObjectKey& key, const Entry& entry
 ) {
-    if (!entry.service || !is_proxied(*entry.service, context_.config.mode)) {
+    if (!entry.service || !is_proxied(*entry.service, context_.config)) {
         marks_.keep_only(key, {});
         return nullptr;
     }

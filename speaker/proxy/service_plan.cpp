@@ -155,9 +155,6 @@ void ServicePlan::add_port(
         add_affinity_mark(family, port, MarkKind::NodeLocal, frontends, behind);
     }
     add_hairpins(port.protocol, behind.candidates);
-    for (const Endpoint& gone : behind.selection.gone) {
-        tables_.gone_now.insert(gone);
-    }
 }
 
 ServicePlan::Backends ServicePlan::backends(

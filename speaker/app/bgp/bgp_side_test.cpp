@@ -65,7 +65,7 @@ protected:
         slice->meta.key = {"default", std::string(name) + "-1"};
         slice->service = name;
         slice->endpoints.emplace_back();
-        slice->endpoints.back().addresses = {ip("10.244.0.5")};
+        slice->endpoints.back().address = ip("10.244.0.5");
         slice->endpoints.back().node_name = "n1";
         slice->endpoints.back().serving = true;
         slice->endpoints.back().ready = true;

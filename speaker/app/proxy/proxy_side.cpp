@@ -235,7 +235,7 @@ awaitable<void> ProxySide::program() {
     metrics_.on_sync_started();
     const Instant begin = steady_now();
     if (applied_ && changes.services.empty() && changes.sources == sources_) {
-        note_sync(true, Duration::zero());
+        note_sync(!failing_since_, Duration::zero());
         co_return;
     }
     sources_ = changes.sources;
@@ -244,10 +244,6 @@ awaitable<void> ProxySide::program() {
     applied_ = true;
     note_sync(report.has_value(), steady_now() - begin);
     note(report);
-    // Last: a load balancer that asks is sent here only once the kernel has it.
-    if (report && options_.proxy.mode == proxy::Mode::Full) {
-        health_ports_.sync(effects_.health_ports());
-    }
 }
 
 awaitable<void> ProxySide::configure(const proxy::ProxyConfig& config) {
@@ -316,7 +312,13 @@ void ProxySide::note(const Result<dataplane::Report>& report) {
 }
 
 void ProxySide::note_success(const dataplane::Report& report) {
-    failing_since_.reset();
+    if (std::exchange(failing_since_, std::nullopt)) {
+        note_sync(true, report.duration);  // an earlier write has come through after all
+    }
+    // A load balancer that asks is sent here only once the kernel has it.
+    if (applied_ && options_.proxy.mode == proxy::Mode::Full) {
+        health_ports_.sync(effects_.health_ports());
+    }
     unservable_ = report.unservable;
     metrics_.on_report(report);
     if (servable_ != report.servable) {

@@ -248,14 +248,15 @@ awaitable<Result<std::vector<std::string>>> IpvsDataplane::cleanup() {
         co_return tables.error();
     }
     std::vector<proxy::Op> ops;
+    // Servers first: in load-balancer mode their addresses tell that they are ours.
+    for (const auto& [key, server] : tables->virtual_servers) {
+        ops.emplace_back(proxy::RemoveVirtualServer{key});
+    }
     for (const net::IpAddress& address : tables->addresses) {
         ops.emplace_back(proxy::RemoveAddress{address});
     }
     for (const net::IpAddress& address : tables->routes) {
         ops.emplace_back(proxy::RemoveRoute{address});
-    }
-    for (const auto& [key, server] : tables->virtual_servers) {
-        ops.emplace_back(proxy::RemoveVirtualServer{key});
     }
     const Outcome outcome = co_await kernel_.execute(ops);
     if (!outcome.failures.empty()) {

@@ -141,6 +141,10 @@ awaitable<Result<>> Kernel::ensure() {
     if (auto opened = co_await open(); !opened) {
         co_return opened;
     }
+    // Its number is another one when the module was loaded anew.
+    if (auto found = co_await ipvs_->find(); !found) {
+        co_return found;
+    }
     if (auto ready = co_await sets_->ensure(); !ready) {
         co_return ready;
     }

@@ -86,7 +86,7 @@ awaitable<Result<std::vector<IpAddress>>> BoundAddresses::addresses() {
     const RequestSocket::OnMessage collect = [&](const Message& message) {
         const auto found = netlink::decode_address(message.payload);
         if (message.type == RTM_NEWADDR && found && found->index == link_index_ &&
-            !found->address.ip.is_link_local()) {
+            (found->address.ip.is_v4() || !found->address.ip.is_link_local())) {
             addresses.push_back(found->address.ip);
         }
     };

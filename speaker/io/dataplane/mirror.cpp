@@ -50,6 +50,12 @@ std::optional<VirtualServerKey> server_to_purge(const Op& op) {
         key = removed->key;
     } else if (const auto* real_server = std::get_if<proxy::RemoveRealServer>(&op)) {
         key = real_server->key;
+    } else if (const auto* unmarked = std::get_if<proxy::RemoveSetEntry>(&op)) {
+        // With the mark goes the way to the real servers behind it.
+        if (proxy::has_marks(unmarked->set.name)) {
+            key = VirtualServerKey{
+                unmarked->entry.protocol, {unmarked->entry.ip, unmarked->entry.port}, 0};
+        }
     }
     if (key && key->mark == 0 && key->protocol != net::Protocol::Udp) {
         key.reset();
@@ -180,7 +186,9 @@ awaitable<void> Mirror::execute(const std::vector<Op>& ops, Pass& pass, Report& 
             const Object object = proxy::object_of(slice[failure.op]);
             const bool unexpected =
                 failure.verdict == Verdict::Drifted || failure.verdict == Verdict::Unknown;
-            pass.lost_answers = pass.lost_answers || failure.verdict == Verdict::Unknown;
+            // A link or a set that has gone took all of its members along.
+            const bool whole = unexpected && !std::holds_alternative<VirtualServerKey>(object);
+            pass.lost_answers = pass.lost_answers || whole || failure.verdict == Verdict::Unknown;
             // The real servers of a server that is refused fail too, and say nothing new.
             if (!pass.refused.contains(object)) {
                 auto& reasons = unexpected ? pass.unexpected : pass.refused;

@@ -169,7 +169,7 @@ Result<HealthPorts::ServerRef> HealthPorts::listen(const Key& key, const HealthR
     if (server) {
         return ServerRef(std::move(*server));
     }
-    if (!addresses_ && !key.address.is_v4() && lacks_family(server.error())) {
+    if (key.address.is_unspecified() && !key.address.is_v4() && lacks_family(server.error())) {
         return ServerRef();
     }
     return server.error();

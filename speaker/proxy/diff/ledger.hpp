@@ -135,8 +135,7 @@ private:
         const kube::ObjectKey& service,
         const VirtualServerKey& key,
         const VirtualServerRef& before,
-        const VirtualServerRef& after,
-        const FlatSet<net::Endpoint>& gone
+        const VirtualServerRef& after
     );
     void claim(const kube::ObjectKey& service, const SetElement& element, std::uint32_t mark);
     void release(const kube::ObjectKey& service, const SetElement& element);

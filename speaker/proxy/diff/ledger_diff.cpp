@@ -244,11 +244,13 @@ Ledger::Way Ledger::way_for(const Place& place, std::size_t adding) const {
         case Binding::Auto:
             break;
     }
-    if (place.has_address) {
-        return Way::Address;
-    }
+    // What has both was on its way from one to the other: the route has taken the place of the one
+    // the kernel makes for an address, so it is the route that must stay.
     if (place.has_route) {
         return Way::Route;
+    }
+    if (place.has_address) {
+        return Way::Address;
     }
     if (place.way != Way::Undecided) {
         return place.way;

@@ -60,9 +60,6 @@ private:
                 address(0xc0000200, rng_.below(6)), static_cast<std::uint16_t>(80 + number % 3)};
             add_frontend(*made, frontend, all, mark);
         }
-        for (std::uint64_t count = rng_.below(2); count > 0; --count) {
-            made->gone_now.insert(endpoint());
-        }
         return made;
     }
 

@@ -32,15 +32,13 @@ protected:
     void plan(
         const VirtualServerKey& key,
         RealServers real_servers,
-        std::optional<std::chrono::seconds> grace = std::nullopt,
-        FlatSet<Endpoint> gone = {}
+        std::optional<std::chrono::seconds> grace = std::nullopt
     ) {
         auto tables = std::make_shared<ServiceTables>();
         VirtualServer planned;
         planned.real_servers = std::move(real_servers);
         planned.drain_grace = grace;
         tables->virtual_servers.insert_or_assign(key, VirtualServerRef(std::move(planned)));
-        tables->gone_now = std::move(gone);
         put("web", std::move(tables));
     }
     void put(const std::string& name, std::shared_ptr<const ServiceTables> tables) {
@@ -130,13 +128,6 @@ TEST_F(LedgerTest, ATerminatingServerTheKernelDoesNotHaveIsNotAdded) {
     EXPECT_THAT(write(), IsEmpty());
     plan(tcp_, {{real(2), 1}});
     EXPECT_THAT(write(), IsEmpty());
-}
-
-TEST_F(LedgerTest, NothingDrainsOnADeadNode) {
-    plan(tcp_, {{real(1), 1}, {real(2), 1}});
-    write();
-    plan(tcp_, {{real(2), 1}}, std::nullopt, {real(1)});
-    EXPECT_THAT(write(), ElementsAre(Op(RemoveRealServer{tcp_, real(1)})));
 }
 
 TEST_F(LedgerTest, AServerThatComesBackWhileDrainingIsRevived) {

@@ -78,7 +78,7 @@ void Ledger::change(
         [&](const auto& gone) { release(service, gone.first); },
         [&](const auto& come) { claim(service, come.first, come.second); },
         [&](const auto& old, const auto& fresh) {
-            replace(service, old.first, old.second, fresh.second, after.gone_now);
+            replace(service, old.first, old.second, fresh.second);
         }
     );
     walk(
@@ -157,8 +157,7 @@ void Ledger::replace(
     const kube::ObjectKey& service,
     const VirtualServerKey& key,
     const VirtualServerRef& before,
-    const VirtualServerRef& after,
-    const FlatSet<net::Endpoint>& gone
+    const VirtualServerRef& after
 ) {
     Server& record = servers_[key];
     if (record.owner != &service) {
@@ -173,9 +172,9 @@ void Ledger::replace(
         }
         return;
     }
-    // Whose pod was on its way out has had its time, and where nobody is nothing drains.
+    // Whose pod was on its way out has had its time.
     for (const auto& [endpoint, weight] : before->real_servers) {
-        if ((weight == 0 || gone.contains(endpoint)) && !after->real_servers.contains(endpoint)) {
+        if (weight == 0 && !after->real_servers.contains(endpoint)) {
             drains_.expire({key, endpoint});
         }
     }

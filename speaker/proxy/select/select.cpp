@@ -165,11 +165,6 @@ Selection select(const Candidates& candidates, const Place& place) {
     fill_idle(candidates, selection.local, [](const Candidate& candidate) {
         return candidate.local;
     });
-    for (const auto& [endpoint, candidate] : candidates) {
-        if (!candidate.reachable && !contains(selection.cluster.usable, endpoint)) {
-            selection.gone.push_back(endpoint);
-        }
-    }
     return selection;
 }
 

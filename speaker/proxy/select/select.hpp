@@ -55,15 +55,15 @@ enum class Topology { Everywhere, SameNode, SameZone };
 struct Choice {
     std::vector<net::Endpoint> usable;
     // Listed, but not for new connections: terminating, not ready, or meant for somewhere else.
-    // Those on dead nodes are not among them.
+    // Those on dead nodes are not among them: as if they had vanished, what is open to them has a
+    // grace. It may be the node's speaker alone that is dead.
     std::vector<net::Endpoint> idle;
 };
 
 struct Selection {
     Choice cluster;
     Choice local;
-    bool anywhere = false;            // something is ready, or serves while it terminates
-    std::vector<net::Endpoint> gone;  // on dead nodes and not used
+    bool anywhere = false;  // something is ready, or serves while it terminates
 };
 [[nodiscard]] Selection select(const Candidates& candidates, const Place& place);
 
