@@ -5,6 +5,7 @@ steelyard.io/drain, which loses no request; a rolled out change of the speakers 
 speaker_restarted).
 """
 
+from cluster import NAMESPACE
 from manifests import advertisement, balancer, expect_nothing_lost, passed, pool_object, start_pods
 
 EXCLUDE = "node.kubernetes.io/exclude-from-external-load-balancers"
@@ -38,7 +39,14 @@ def wait_moved(cluster, address, owner):
                             and owner not in now and len(now) == 1 and now[0])
 
 
+def mind_taints(cluster):
+    """Speakers that a taint keeps away: they tolerate all of them as they come."""
+    cluster.patch("DaemonSet", "speaker", {"spec": {"template": {"spec": {"tolerations": None}}}}, namespace=NAMESPACE)
+    cluster.wait_installed(90)
+
+
 def run(cluster):
+    mind_taints(cluster)
     start_pods(cluster)
     cluster.put(pool_object("first", "192.168.100.200/32"), advertisement(), balancer("web"))
     address = cluster.wait_external_ip("web")

@@ -1,6 +1,8 @@
 #include "speaker/app/speaker.hpp"
 #include "speaker/app/view.hpp"
 
+#include <malloc.h>
+
 #include <utility>
 
 // How the control thread and the service proxy are joined: what its plan is made from, and what
@@ -72,6 +74,7 @@ ProxySide::Telling Speaker::proxy_telling() {
 
 void Speaker::become_ready() {
     ready_ = true;
+    ::malloc_trim(0);  // what the first lists and the first plan needed for a moment
     begin_settling();
     replan_.notify();  // routes waited for this
     log_.info("ready", {{"node", options_.node_name}});

@@ -11,7 +11,8 @@ template <class T>
 class Shared {
 public:
     Shared() = default;
-    Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}  // NOLINT(google-*)
+    // NOLINTNEXTLINE(google-explicit-constructor): only another way to hold the value
+    Shared(T value) : value_(std::make_shared<const T>(std::move(value))) {}
 
     [[nodiscard]] const T& operator*() const { return *value_; }
     [[nodiscard]] const T* operator->() const { return value_.get(); }

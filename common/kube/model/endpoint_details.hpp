@@ -21,7 +21,8 @@ public:
     };
 
     EndpointDetails() = default;
-    EndpointDetails(const Fields& fields);  // NOLINT(google-explicit-constructor)
+    // NOLINTNEXTLINE(google-explicit-constructor): only a cheaper way to hold the same fields
+    EndpointDetails(const Fields& fields);
     EndpointDetails(const EndpointDetails& other);
     EndpointDetails(EndpointDetails&&) noexcept = default;
     EndpointDetails& operator=(const EndpointDetails& other);

@@ -326,6 +326,29 @@ TEST_F(MirrorTest, FlowsArePurgedWhenAUdpServerLosesARealServerOnly) {
     EXPECT_EQ(kernel_.purges, 2U);
 }
 
+// The real servers behind a mark are no longer to be seen when its entry is gone.
+TEST_F(MirrorTest, FlowsArePurgedWhenAUdpFrontendLosesItsMark) {
+    proxy::SetEntry frontend;
+    frontend.ip = server(1).endpoint.address;
+    frontend.protocol = Protocol::Udp;
+    frontend.port = 80;
+    proxy::ServiceTables marked;
+    marked.entries.insert_or_assign(
+        proxy::SetElement{{proxy::SetName::InternalMark, Family::V4}, frontend}, 0x80000001U
+    );
+    const auto put = [&](proxy::ServiceTables tables) {
+        proxy::Changes changes;
+        changes.services[{"ns", "marked"}] =
+            std::make_shared<const proxy::ServiceTables>(std::move(tables));
+        mirror_.update(changes);
+    };
+    put(marked);
+    read();
+    write();
+    put({});
+    EXPECT_THAT(write().purges, SizeIs(1));
+}
+
 TEST_F(MirrorTest, WritesAreCountedByKind) {
     plan(1, {1, 2});
     read();
