@@ -263,6 +263,10 @@ class Cluster:
         query = f"?labelSelector={quote(selector)}" if selector else ""
         return self.api("GET", self.path(kind, namespace=namespace) + query)["items"]
 
+    def statuses(self, kind, namespace=None, selector=""):
+        """The status of each object that has one: a new object has none until its second request has come in."""
+        return [item["status"] for item in self.items(kind, namespace, selector) if "status" in item]
+
     def get(self, *arguments):
         """`kubectl get ... -o json`, decoded; None when there is no such object."""
         status, out, err = self.try_run(topology.CLIENT, "kubectl", "get", *arguments, "-o", "json")

@@ -90,7 +90,7 @@ def run(cluster):
     cluster.wait_for("end of the controllers", lambda: not cluster.pods("component=controller", NAMESPACE), 30)
     accepted(cluster, "without a controller", pool_object("second", "192.168.100.205/32"))
     cluster.wait_for("verdict of the speakers", lambda: all(
-        item["status"].get("result") == "Invalid" for item in cluster.items("ConfigurationState", NAMESPACE,
+        item.get("status", {}).get("result") == "Invalid" for item in cluster.items("ConfigurationState", NAMESPACE,
                                                                           "metallb.io/component-type=speaker")), 30)
     passed("without a controller the door is open and the speakers say what is wrong")
     cluster.kubectl("-n", NAMESPACE, "scale", "deployment/controller", "--replicas=2")
@@ -99,5 +99,5 @@ def run(cluster):
         cluster.read("ConfigurationState", "controller", NAMESPACE) or {}).get("status", {}).get("result") == "Invalid")
     accepted(cluster, "an edit that mends it", pool_object("second", "192.168.103.0/24"))
     cluster.wait_for("all verdicts Valid", lambda: {
-        item["status"].get("result") for item in cluster.items("ConfigurationState", NAMESPACE)} == {"Valid"}, 30)
+        item.get("status", {}).get("result") for item in cluster.items("ConfigurationState", NAMESPACE)} == {"Valid"}, 30)
     passed("what was wrong before can be mended through the door")

@@ -11,8 +11,8 @@ from manifests import balancer, match_labels, namespace_object, passed, pool_obj
 def settled(cluster, name, namespace="default"):
     """The Service's addresses, once the controller has said in its condition whether it has any."""
     def said():
-        item = cluster.read("Service", name, namespace)
-        return any(entry["type"] == "steelyard.io/AddressAssigned" for entry in item["status"].get("conditions", []))
+        conditions = cluster.read("Service", name, namespace).get("status", {}).get("conditions", [])
+        return any(entry["type"] == "steelyard.io/AddressAssigned" for entry in conditions)
     cluster.wait_for(f"verdict on {name}", said)
     return cluster.addresses(name, namespace)
 

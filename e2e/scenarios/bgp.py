@@ -79,10 +79,9 @@ def node_names(cluster):
 
 def told_peers(cluster, service, namespace="default"):
     """node -> peers, from the Service's ServiceBGPStatus objects."""
-    return {item["status"]["node"]: sorted(item["status"].get("peers", []))
-            for item in cluster.items("ServiceBGPStatus")
-            if (item.get("status", {}).get("serviceName"), item["status"].get("serviceNamespace"))
-            == (service, namespace)}
+    return {status["node"]: sorted(status.get("peers", []))
+            for status in cluster.statuses("ServiceBGPStatus")
+            if (status["serviceName"], status["serviceNamespace"]) == (service, namespace)}
 
 
 def wait_told_peers(cluster, service, wanted, deadline=15.0):
@@ -96,8 +95,7 @@ def wait_told_peers(cluster, service, wanted, deadline=15.0):
 
 def session_states(cluster):
     """(node, peer) -> status of the BGPSessionState objects."""
-    return {(item["status"]["node"], item["status"]["peer"]): item["status"]
-            for item in cluster.items("BGPSessionState") if "status" in item}
+    return {(status["node"], status["peer"]): status for status in cluster.statuses("BGPSessionState")}
 
 
 def wait_session_state(cluster, node, name, condition, what, deadline=20.0):

@@ -11,9 +11,8 @@ TOPOLOGY = "two-networks"
 
 def interfaces_of(cluster, service="web"):
     """The interfaces in the Service's ServiceL2Status; None unless there is just one such object."""
-    found = [item for item in cluster.items("ServiceL2Status")
-             if item.get("status", {}).get("serviceName") == service]
-    return sorted(entry["name"] for entry in found[0]["status"].get("interfaces") or []) if len(found) == 1 else None
+    found = [status for status in cluster.statuses("ServiceL2Status") if status["serviceName"] == service]
+    return sorted(entry["name"] for entry in found[0].get("interfaces") or []) if len(found) == 1 else None
 
 
 def wait_answers(cluster, address, eth0, eth1):

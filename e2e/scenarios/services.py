@@ -38,8 +38,8 @@ def shared_address(cluster, family, wanted):
     owner = cluster.wait_owner(wanted)
 
     def announcers():
-        return {item["status"]["serviceName"]: item["status"]["node"] for item in cluster.items("ServiceL2Status")
-                if item.get("status", {}).get("serviceName") in names}
+        return {status["serviceName"]: status["node"] for status in cluster.statuses("ServiceL2Status")
+                if status["serviceName"] in names}
     cluster.wait_for(f"status of all three on {owner}", lambda: announcers() == {name: owner for name in names})
     cluster.delete("Service", names[0])
     expect(cluster.wait_owner(wanted) == owner, "the address moved when one of its Services went")
