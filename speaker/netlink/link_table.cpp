@@ -1,5 +1,7 @@
 #include "speaker/netlink/link_table.hpp"
 
+#include "speaker/netlink/route_address.hpp"
+
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -8,7 +10,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 namespace steelyard::netlink {
@@ -29,21 +30,6 @@ Bytes address_message(
         message.u32(IFA_FLAGS, IFA_F_NODAD);  // nobody is asked on a link that is down
     }
     return message.take();
-}
-
-std::optional<net::IpAddress> read_address(
-    const Attributes& attributes, unsigned type, unsigned family
-) {
-    const auto value = attributes.find(type);
-    if (family == AF_INET && value && value->size() == 4) {
-        return net::IpAddress::v4(*attributes.be32(type));
-    }
-    std::array<std::uint8_t, 16> bytes{};
-    if (family != AF_INET6 || !value || value->size() != bytes.size()) {
-        return std::nullopt;
-    }
-    std::memcpy(bytes.data(), value->data(), bytes.size());
-    return net::IpAddress::v6(bytes);
 }
 
 }  // namespace
