@@ -3,6 +3,7 @@
 #include "common/base/check.hpp"
 
 #include <linux/netfilter/ipset/ip_set.h>
+#include <linux/netfilter/ipset/ip_set_bitmap.h>
 #include <linux/netfilter/ipset/ip_set_hash.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -185,6 +186,37 @@ bool read_entry(const Attributes& data, SetType type, SetEntry& entry) {
     return true;
 }
 
+// Each kind of set counts its own errors from the same number.
+std::string_view hash_error(int error) {
+    switch (error) {
+        case IPSET_ERR_HASH_FULL:
+            return "the set is full";
+        case IPSET_ERR_HASH_ELEM:
+            return "such a set cannot hold an empty element";
+        case IPSET_ERR_INVALID_PROTO:
+            return "the protocol is invalid";
+        case IPSET_ERR_MISSING_PROTO:
+            return "the protocol is missing";
+        case IPSET_ERR_HASH_RANGE_UNSUPPORTED:
+            return "the set type knows no ranges";
+        case IPSET_ERR_HASH_RANGE:
+            return "the range is invalid";
+        default:
+            return {};
+    }
+}
+
+std::string_view bitmap_error(int error) {
+    switch (error) {
+        case IPSET_ERR_BITMAP_RANGE:
+            return "the element is outside the set's range";
+        case IPSET_ERR_BITMAP_RANGE_SIZE:
+            return "the set's range is too large";
+        default:
+            return {};
+    }
+}
+
 }  // namespace
 
 Bytes get_type(SetId set) {
@@ -297,20 +329,54 @@ void decode_members(ByteView payload, SetId set, const OnMember& on_member) {
     }
 }
 
-std::string describe_error(int error) {
+// In the order of linux/netfilter/ipset/ip_set.h; what the kernel means by each is in its
+// net/netfilter/ipset.
+std::string describe_error(int error, SetType type) {
+    if (error >= IPSET_ERR_TYPE_SPECIFIC) {
+        const std::string_view words =
+            type == SetType::BitmapPort ? bitmap_error(error) : hash_error(error);
+        return words.empty() ? "ipset error " + std::to_string(error) : std::string(words);
+    }
     switch (error) {
         case IPSET_ERR_PROTOCOL:
             return "the kernel does not speak this ipset protocol";
         case IPSET_ERR_FIND_TYPE:
             return "the kernel lacks the set type (modprobe ip_set_hash_ipport and the like)";
+        case IPSET_ERR_MAX_SETS:
+            return "the kernel holds as many sets as it can";
         case IPSET_ERR_BUSY:
             return "the set is in use";
+        case IPSET_ERR_EXIST_SETNAME2:
+            return "the second set's name is taken, or for a swap there is no such set";
         case IPSET_ERR_TYPE_MISMATCH:
-            return "a set of this name and another type exists";
-        case IPSET_ERR_HASH_FULL:
-            return "the set is full";
+            return "the set that exists is of another type or family";
+        case IPSET_ERR_EXIST:
+            return "the element is in the set already, or was not there to be removed";
+        case IPSET_ERR_INVALID_CIDR:
+            return "the prefix length is invalid";
+        case IPSET_ERR_INVALID_NETMASK:
+            return "the netmask is invalid";
+        case IPSET_ERR_INVALID_FAMILY:
+            return "the set type knows no such address family";
+        case IPSET_ERR_TIMEOUT:
+            return "the set was created without timeouts";
+        case IPSET_ERR_REFERENCED:
+            return "rules or other sets refer to the set";
+        case IPSET_ERR_IPADDR_IPV4:
+            return "the set wants an IPv4 address";
+        case IPSET_ERR_IPADDR_IPV6:
+            return "the set wants an IPv6 address";
+        case IPSET_ERR_COUNTER:
+            return "the set was created without counters";
+        case IPSET_ERR_COMMENT:
+            return "the set was created without comments";
+        case IPSET_ERR_INVALID_MARKMASK:
+            return "the mark mask is invalid";
+        case IPSET_ERR_SKBINFO:
+            return "the set was created without marks (skbinfo)";
         default:
-            return std::strerror(error);
+            return error < IPSET_ERR_PRIVATE ? std::strerror(error)
+                                             : "ipset error " + std::to_string(error);
     }
 }
 

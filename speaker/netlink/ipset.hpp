@@ -64,7 +64,10 @@ struct Header {
 using OnMember = std::function<void(const proxy::SetEntry&, std::uint32_t mark)>;
 // The members in one answer of a list; what is malformed is left out.
 void decode_members(ByteView payload, proxy::SetId set, const OnMember& on_member);
-// ipset's own error numbers (4096 and up) in words, others as errno.
-[[nodiscard]] std::string describe_error(int error);
+// ipset's own error numbers (4096 and up; from 4352 on those of the set type) in words, others as
+// errno.
+[[nodiscard]] std::string describe_error(
+    int error, proxy::SetType type = proxy::SetType::HashIpPort
+);
 
 }  // namespace steelyard::netlink::ipset

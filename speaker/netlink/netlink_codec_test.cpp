@@ -13,6 +13,8 @@
 #include <linux/if_link.h>
 #include <linux/ip_vs.h>
 #include <linux/netfilter/ipset/ip_set.h>
+#include <linux/netfilter/ipset/ip_set_bitmap.h>
+#include <linux/netfilter/ipset/ip_set_hash.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
@@ -288,6 +290,36 @@ TEST(IpsetTest, AHeaderTellsLimitsAndContents) {
     EXPECT_EQ(header->references, 2U);
     EXPECT_TRUE(header->carries_marks);
     EXPECT_FALSE(ipset::decode_header({}));
+}
+
+TEST(IpsetTest, EveryErrorOfItsOwnHasWords) {
+    using proxy::SetType;
+    struct Case {
+        int error = 0;
+        SetType type = SetType::HashIpPort;
+        std::string_view words;
+    };
+    const std::vector<Case> cases = {
+        {ENOMEM, SetType::HashIpPort, "Cannot allocate memory"},
+        {IPSET_ERR_PRIVATE, SetType::HashIpPort, "ipset error 4096"},
+        {IPSET_ERR_MAX_SETS, SetType::HashIp, "the kernel holds as many sets as it can"},
+        {IPSET_ERR_BUSY, SetType::HashIpPort, "the set is in use"},
+        {IPSET_ERR_REFERENCED, SetType::HashIpPort, "rules or other sets refer to the set"},
+        {IPSET_ERR_IPADDR_IPV6, SetType::HashNet, "the set wants an IPv6 address"},
+        {IPSET_ERR_SKBINFO, SetType::HashIpPort, "the set was created without marks (skbinfo)"},
+        {IPSET_ERR_SKBINFO + 1, SetType::HashIpPort, "ipset error 4115"},
+        {IPSET_ERR_HASH_FULL, SetType::HashIpPortNet, "the set is full"},
+        {IPSET_ERR_HASH_RANGE, SetType::HashNet, "the range is invalid"},
+        {IPSET_ERR_BITMAP_RANGE, SetType::BitmapPort, "the element is outside the set's range"},
+        {IPSET_ERR_HASH_FULL + 99, SetType::HashIp, "ipset error 4451"},
+        {IPSET_ERR_HASH_FULL + 99, SetType::BitmapPort, "ipset error 4451"},
+    };
+    for (const auto& [error, type, words] : cases) {
+        EXPECT_EQ(ipset::describe_error(error, type), words) << error;
+    }
+    for (int error = IPSET_ERR_PROTOCOL; error <= IPSET_ERR_SKBINFO; ++error) {
+        EXPECT_EQ(ipset::describe_error(error).find("rror"), std::string::npos) << error;
+    }
 }
 
 TEST(RouteTest, ALocalRouteReadsBackAsItWasWritten) {

@@ -1,5 +1,6 @@
 #include "speaker/io/dataplane/kernel_ops.hpp"
 
+#include "speaker/io/dataplane/netlink_error.hpp"
 #include "speaker/io/netlink/socket.hpp"
 #include "speaker/netlink/ipset.hpp"
 #include "speaker/netlink/ipvs.hpp"
@@ -120,6 +121,15 @@ std::optional<Verdict> judge(const Op& op, int error) {
         default:
             return Verdict::Refused;
     }
+}
+
+std::string explain(const Op& op, int error) {
+    const proxy::Object object = proxy::object_of(op);
+    const auto* const element = std::get_if<proxy::SetElement>(&object);
+    if (element == nullptr || error == netlink::kAnswerLost) {
+        return to_string(op) + ": " + describe(error);
+    }
+    return to_string(op) + ": " + ipset::describe_error(error, proxy::set_type(element->set.name));
 }
 
 }  // namespace steelyard::dataplane

@@ -25,4 +25,7 @@ struct Encoding {
 // Of an errno; nullopt when the kernel is now as the operation wanted it.
 [[nodiscard]] std::optional<Verdict> judge(const proxy::Op& op, int error);
 
+// One line: the operation, its object, and what the kernel said.
+[[nodiscard]] std::string explain(const proxy::Op& op, int error);
+
 }  // namespace steelyard::dataplane

@@ -1,11 +1,13 @@
 #include "speaker/io/dataplane/kernel_ops.hpp"
 
 #include "speaker/io/dataplane/kernel_settings.hpp"
+#include "speaker/io/dataplane/netlink_error.hpp"
 #include "speaker/io/netlink/socket.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <linux/netfilter/ipset/ip_set_bitmap.h>
 #include <linux/netfilter/ipset/ip_set_hash.h>
 
 #include <cerrno>
@@ -15,6 +17,7 @@ namespace {
 
 using proxy::Op;
 using testing::Contains;
+using testing::EndsWith;
 using testing::Field;
 using testing::Not;
 
@@ -50,6 +53,32 @@ TEST(JudgeTest, AnErrorMeansWhatTheOperationMakesOfIt) {
     for (const auto& [op, error, verdict] : cases) {
         EXPECT_EQ(judge(op, error), verdict) << to_string(op) << ", error " << error;
     }
+}
+
+TEST(ExplainTest, ARefusalIsToldInTheWordsOfItsSubsystem) {
+    const auto in = [](proxy::SetName name) {
+        proxy::AddSetEntry add;
+        add.set.name = name;
+        add.entry.port = 30080;
+        return Op(add);
+    };
+    EXPECT_EQ(
+        explain(in(proxy::SetName::NodePortTcp), IPSET_ERR_BITMAP_RANGE),
+        "add KUBE-NODE-PORT-TCP 30080: the element is outside the set's range"
+    );
+    EXPECT_THAT(
+        explain(in(proxy::SetName::ClusterIp), IPSET_ERR_HASH_FULL), EndsWith(": the set is full")
+    );
+    EXPECT_THAT(
+        explain(in(proxy::SetName::ClusterIp), netlink::kAnswerLost),
+        EndsWith(": the kernel's answer was lost")
+    );
+    EXPECT_THAT(explain(proxy::AddVirtualServer{}, EINVAL), EndsWith(": Invalid argument"));
+}
+
+TEST(DescribeTest, AnErrorThatIsNoNumberOfTheKernelSpeaksForItself) {
+    EXPECT_EQ(describe(errno_error(IPSET_ERR_BUSY, "netlink")), "the set is in use");
+    EXPECT_EQ(describe(make_error(Errc::Timeout, "no answer in 10 s")), "no answer in 10 s");
 }
 
 TEST(OutcomeTest, DriftAndLostAnswersMeanReadingAgain) {

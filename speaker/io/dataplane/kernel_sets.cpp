@@ -42,9 +42,12 @@ bool is_nearly_full(const ipset::Header& header) {
 bool is_absent(int error) {
     return error == ENOENT || error == EINVAL;
 }
+bool is_absent(const Error& error) {
+    return is_errno(error, ENOENT) || is_errno(error, EINVAL);
+}
 
 Error error_about(const std::string& set, const Error& error) {
-    return make_error(error.code, "ipset " + set + ": " + describe(error.code.value()));
+    return make_error(error.code, "ipset " + set + ": " + describe(error));
 }
 
 }  // namespace
@@ -78,7 +81,7 @@ awaitable<Result<std::map<std::string, ipset::Header>>> SetTables::headers() {
         headers.clear();
     };
     auto done = co_await socket_->dump(ipset::dump_headers(), collect, forget);
-    if (!done && is_absent(done.error().code.value())) {
+    if (!done && is_absent(done.error())) {
         co_return headers;
     }
     if (!done) {
@@ -96,10 +99,9 @@ awaitable<Result<std::uint8_t>> SetTables::revision(SetId set) {
                                    ? ipset::decode_revisions(replies->front().payload)
                                    : std::nullopt;
         if (!revisions) {
-            const int error = replies ? ENOENT : replies.error().code.value();
+            const std::string why = replies ? describe(ENOENT) : describe(replies.error());
             co_return make_error(
-                Errc::Unsupported,
-                "the kernel has no ipset type " + type_name + ": " + describe(error)
+                Errc::Unsupported, "the kernel has no ipset type " + type_name + ": " + why
             );
         }
         revisions_[type] = *revisions;
@@ -118,6 +120,10 @@ awaitable<Result<>> SetTables::ensure() {
     const auto present = co_await headers();
     if (!present) {
         co_return present.error();
+    }
+    if (present->contains(temporary())) {
+        // One that somebody uses stays, and is named when a set has to grow.
+        (void)co_await destroy_temporary();
     }
     std::vector<SetId> missing;
     std::vector<std::pair<SetId, std::uint32_t>> outgrown;
@@ -149,6 +155,19 @@ awaitable<Result<>> SetTables::ensure() {
         if (auto done = co_await renew(set, std::max(room, ipset::kMaxElements)); !done) {
             co_return done;
         }
+    }
+    co_return Result<>();
+}
+
+// What a speaker that died in renew() left: half of a new set, or all of an old one. Rules never
+// name it.
+awaitable<Result<>> SetTables::destroy_temporary() {
+    std::vector<Bytes> messages;
+    messages.push_back(ipset::destroy(temporary()));
+    const auto result = co_await socket_->batch(std::move(messages));
+    const int error = result.errors.front();
+    if (error != 0 && !is_absent(error)) {
+        co_return refusal(error, "ipset " + temporary());
     }
     co_return Result<>();
 }
@@ -186,7 +205,7 @@ awaitable<Result<>> SetTables::copy(SetId set, const std::string& to) {
     };
     auto listed = co_await socket_->dump(ipset::list(name(set)), collect, forget);
     if (!listed) {
-        co_return listed;
+        co_return error_about(name(set), listed.error());
     }
     const RequestSocket::Encode encode = [&](std::size_t index) {
         return ipset::add(to, set, members[index].first, members[index].second);
@@ -254,7 +273,7 @@ awaitable<Result<>> SetTables::read(Observer& observer) {
         const RequestSocket::OnRestart again = [] {
         };  // ipset does not interrupt its dumps
         const auto done = co_await socket_->dump(ipset::list(name(set)), collect, again);
-        if (!done && !is_absent(done.error().code.value())) {
+        if (!done && !is_absent(done.error())) {
             co_return error_about(name(set), done.error());
         }
     }
@@ -275,6 +294,9 @@ awaitable<Result<std::vector<std::string>>> SetTables::remove() {
         } else if (!is_absent(error)) {
             co_return refusal(error, "ipset " + name(sets[i]));
         }
+    }
+    if (auto done = co_await destroy_temporary(); !done) {
+        co_return done.error();
     }
     co_return removed;
 }

@@ -25,7 +25,8 @@ public:
         const asio::any_io_executor& executor, std::string_view prefix
     );
 
-    // Creates what is missing; an error names the set type the kernel lacks.
+    // Creates what is missing and removes the temporary set of a run that was cut short; an error
+    // names the set type the kernel lacks.
     awaitable<Result<>> ensure();
     // A set that does not exist is empty.
     awaitable<Result<>> read(Observer& observer);
@@ -42,6 +43,7 @@ private:
 
     awaitable<Result<std::map<std::string, netlink::ipset::Header>>> headers();
     awaitable<Result<std::uint8_t>> revision(proxy::SetId set);
+    awaitable<Result<>> destroy_temporary();
     awaitable<Result<>> create_missing(const std::vector<proxy::SetId>& sets);
     awaitable<Result<>> renew(proxy::SetId set, std::uint32_t max_elements);
     awaitable<Result<>> copy(proxy::SetId set, const std::string& to);

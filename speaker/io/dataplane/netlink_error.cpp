@@ -18,6 +18,11 @@ std::string describe(int error) {
     return netlink::ipset::describe_error(error);
 }
 
+std::string describe(const Error& error) {
+    return error.code.category() == boost::system::system_category() ? describe(error.code.value())
+                                                                     : to_string(error);
+}
+
 Error refusal(int error, std::string_view what) {
     const Errc code = error == EPERM || error == EACCES ? Errc::Unauthorized : Errc::Unavailable;
     return make_error(code, std::string(what) + ": " + describe(error));
