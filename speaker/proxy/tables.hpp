@@ -44,6 +44,10 @@ struct Scheduling {
 
 using RealServers = FlatMap<net::Endpoint, std::uint32_t>;  // -> weight
 
+// In place of a weight: a real server that was found to forward in another way than by masquerading
+// (direct routing, tunnel), as somebody else set it. Beyond the kernel's weights, so never wanted.
+inline constexpr std::uint32_t kForwardsOtherwise = 1U << 31U;
+
 // A real server of weight 0 takes no new connections. In a plan it stands for an endpoint that is
 // still there but not for use: kept while the kernel has it, never added.
 struct VirtualServer {

@@ -6,7 +6,6 @@
 #include "speaker/io/dataplane/kernel_ops.hpp"
 #include "speaker/io/dataplane/kernel_sets.hpp"
 #include "speaker/io/dataplane/kernel_settings.hpp"
-#include "speaker/io/dataplane/netlink_error.hpp"
 #include "speaker/netlink/ipset.hpp"
 
 #include <linux/netfilter/ipset/ip_set_hash.h>
@@ -163,7 +162,7 @@ awaitable<Result<>> Kernel::read(Observer& observer) {
         co_return done;
     }
     const IpvsTables::Owns owns = [&](const VirtualServerKey& key) {
-        return is_ours(config_, key, *bound);
+        return is_ours(config_, key, *bound) || observer.owns(key);
     };
     co_return co_await ipvs_->read(owns, observer);
 }
@@ -241,7 +240,7 @@ awaitable<void> Kernel::execute_run(const std::vector<Op>& ops, Run run, Outcome
             failure.op = op;
             failure.verdict = *verdict;
             failure.error = result.errors[i];
-            failure.reason = to_string(ops[op]) + ": " + describe(failure.error);
+            failure.reason = explain(ops[op], failure.error);
             outcome.failures.push_back(std::move(failure));
         }
     }

@@ -48,7 +48,8 @@ public:
 
     // Everything of ours, without creating anything: what is absent is empty. Addresses and routes
     // come first, then set members, then virtual servers. In full mode every virtual server outside
-    // exclude_cidrs is ours, in load-balancer mode those whose address we bound and our marks.
+    // exclude_cidrs is ours, in load-balancer mode those whose address we bound and our marks; in
+    // both also what the observer owns.
     awaitable<Result<>> read(Observer& observer);
     awaitable<Result<proxy::KernelTables>> read();
     // One virtual server; nullopt when there is none.

@@ -21,6 +21,10 @@ using proxy::VirtualServerKey;
 
 constexpr std::size_t kServersPerTurn = 200;  // some 5 ms where system calls are slow
 
+std::uint32_t weight_of(const ipvs::Dest& dest) {
+    return dest.masquerading ? dest.weight : proxy::kForwardsOtherwise;
+}
+
 }  // namespace
 
 IpvsTables::IpvsTables(const asio::any_io_executor& executor, std::unique_ptr<RequestSocket> socket)
@@ -118,7 +122,7 @@ Result<bool> IpvsTables::read_dests_at_once(
     const auto family = key.endpoint.address.family();
     const RequestSocket::OnMessage collect = [family, &real_servers](const Message& message) {
         if (const auto dest = ipvs::decode_dest(message.payload, family)) {
-            real_servers.emplace(dest->endpoint, dest->weight);
+            real_servers.emplace(dest->endpoint, weight_of(*dest));
         }
     };
     Bytes request = ipvs::dump_dests(family_, key);
@@ -135,7 +139,7 @@ awaitable<Result<>> IpvsTables::read_dests(
     const auto family = key.endpoint.address.family();
     const RequestSocket::OnMessage collect = [family, &real_servers](const Message& message) {
         if (const auto dest = ipvs::decode_dest(message.payload, family)) {
-            real_servers.emplace(dest->endpoint, dest->weight);
+            real_servers.emplace(dest->endpoint, weight_of(*dest));
         }
     };
     const RequestSocket::OnRestart forget = [&real_servers] {

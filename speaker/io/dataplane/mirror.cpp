@@ -67,6 +67,7 @@ class Reader final : public Observer {
 public:
     explicit Reader(proxy::Ledger& ledger) : ledger_(ledger) {}
 
+    bool owns(const VirtualServerKey& key) const override { return ledger_.owns(key); }
     void virtual_server(
         const VirtualServerKey& key,
         const proxy::Scheduling& scheduling,
@@ -170,7 +171,8 @@ awaitable<Mirror::Next> Mirror::write_once(bool last, Report& report) {
     if (auto read_again_done = co_await read_again(servers); !read_again_done) {
         co_return last ? Next::Done : Next::ReadAll;
     }
-    co_return pass.unexpected.empty() ? Next::Done : Next::Again;
+    const bool more = !pass.unexpected.empty() || ledger_.has_suspects();
+    co_return more && !last ? Next::Again : Next::Done;
 }
 
 awaitable<void> Mirror::execute(const std::vector<Op>& ops, Pass& pass, Report& report) {

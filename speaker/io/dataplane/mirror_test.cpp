@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <functional>
+#include <set>
 
 namespace steelyard::dataplane {
 namespace {
@@ -45,7 +46,9 @@ public:
             }
         }
         for (const auto& [key, server] : tables.virtual_servers) {
-            observer.virtual_server(key, server.scheduling, server.real_servers);
+            if (!excluded.contains(key.endpoint.address) || observer.owns(key)) {
+                observer.virtual_server(key, server.scheduling, server.real_servers);
+            }
         }
         co_return Result<>();
     }
@@ -87,6 +90,7 @@ public:
     }
 
     proxy::KernelTables tables;
+    std::set<IpAddress> excluded;  // hidden, as exclude_cidrs are
     Refuse refuse;
     std::vector<Op> seen;
     unsigned readings = 0;
@@ -248,6 +252,69 @@ TEST_F(MirrorTest, ALostAnswerMakesEverythingReadAgain) {
     EXPECT_EQ(kernel_.readings, 2U);
     EXPECT_TRUE(mirror_.is_sure());
     EXPECT_THAT(kernel_.tables.virtual_servers, SizeIs(1));
+}
+
+TEST_F(MirrorTest, WhatIsWantedIsReadWhereverItIsAndWhatIsNotIsLeftAlone) {
+    kernel_.excluded = {server(1).endpoint.address, server(9).endpoint.address};
+    kernel_.tables.virtual_servers[server(9)];  // somebody else's
+    plan(1, {1});
+    read();
+    write();
+    read();
+    EXPECT_EQ(write().ops, 0U);
+    EXPECT_EQ(counters_.drifts, 0U);
+
+    proxy::Changes gone;
+    gone.services[{"ns", "1"}] = nullptr;
+    mirror_.update(gone);
+    read();
+    write();
+    ASSERT_THAT(kernel_.tables.virtual_servers, SizeIs(1));
+    EXPECT_TRUE(kernel_.tables.virtual_servers.contains(server(9)));
+}
+
+TEST_F(MirrorTest, AnAddressStaysBoundUntilItsRouteIsThere) {
+    plan(1, {1});
+    plan(2, {2});
+    read();
+    write();
+    ASSERT_THAT(kernel_.tables.addresses, SizeIs(2));
+
+    proxy::ProxyConfig config;
+    config.binding = proxy::Binding::Routes;
+    Mirror next(kernel_, config, counters_);
+    proxy::Changes changes;
+    for (const std::uint32_t number : {1U, 2U}) {
+        auto tables = std::make_shared<proxy::ServiceTables>();
+        proxy::VirtualServer planned;
+        planned.real_servers[real(number)] = 1;
+        tables->virtual_servers.insert_or_assign(
+            server(number), proxy::VirtualServerRef(std::move(planned))
+        );
+        tables->addresses.insert(server(number).endpoint.address);
+        changes.services[{"ns", std::to_string(number)}] = std::move(tables);
+    }
+    next.update(changes);
+    const IpAddress refused = server(1).endpoint.address;
+    kernel_.refuse = [refused](const Op& op) {
+        const auto* added = std::get_if<proxy::AddRoute>(&op);
+        return added != nullptr && added->address == refused ? std::optional(Verdict::Refused)
+                                                             : std::nullopt;
+    };
+    EXPECT_TRUE(wait(next.read()));
+    Report report;
+    EXPECT_TRUE(wait(next.write(report)));
+
+    EXPECT_THAT(kernel_.tables.addresses, ElementsAre(refused));
+    EXPECT_THAT(kernel_.tables.routes, ElementsAre(server(2).endpoint.address));
+    EXPECT_THAT(report.failures, SizeIs(1));
+    EXPECT_THAT(*report.servable, SizeIs(2));
+
+    kernel_.refuse = nullptr;
+    next.prepare_due(*next.next_due());
+    EXPECT_TRUE(wait(next.write(report)));
+    EXPECT_THAT(kernel_.tables.addresses, IsEmpty());
+    EXPECT_THAT(kernel_.tables.routes, SizeIs(2));
 }
 
 TEST_F(MirrorTest, AKernelThatCannotBeReadLeavesTheMirrorUnsure) {

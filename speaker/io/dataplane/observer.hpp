@@ -16,6 +16,8 @@ public:
     Observer& operator=(const Observer&) = delete;
     virtual ~Observer() = default;
 
+    // Whether a virtual server is to be shown that by its address would be somebody else's.
+    [[nodiscard]] virtual bool owns(const proxy::VirtualServerKey& /*key*/) const { return false; }
     virtual void virtual_server(
         const proxy::VirtualServerKey& key,
         const proxy::Scheduling& scheduling,

@@ -56,6 +56,8 @@ public:
     // Compare this again, though nothing is known to have changed.
     void suspect(const Object& object);
     [[nodiscard]] bool is_suspect(const Object& object) const;
+    // Whether diff() would look at something: among it what acknowledged operations made way for.
+    [[nodiscard]] bool has_suspects() const;
     // What of `ops` the kernel acknowledged: all but those whose index is in `refused`, ascending.
     void acknowledge(
         const std::vector<Op>& ops, const std::vector<std::size_t>& refused, Instant now
@@ -71,6 +73,8 @@ public:
     [[nodiscard]] std::shared_ptr<const std::set<net::IpAddress>> servable();
     // Addresses that should be among them, and are not.
     [[nodiscard]] const std::set<net::IpAddress>& unservable() const { return unservable_; }
+    // Whether the virtual server is wanted, or was put or found there for us and is still to go.
+    [[nodiscard]] bool owns(const VirtualServerKey& key) const;
     // A virtual server that should be and is in the kernel: the next after `key`, in a circle.
     [[nodiscard]] std::optional<VirtualServerKey> known_after(const VirtualServerKey& key) const;
     // How many objects are as they should be.

@@ -129,6 +129,10 @@ void Ledger::suspect(const Object& object) {
     }
 }
 
+bool Ledger::has_suspects() const {
+    return !suspect_servers_.empty() || !suspect_places_.empty() || !suspect_members_.empty();
+}
+
 bool Ledger::is_suspect(const Object& object) const {
     const auto in = [](const auto& records, const auto& key) {
         const auto at = records.find(key);
@@ -277,10 +281,12 @@ void Ledger::compare(const net::IpAddress& address, Phases& phases) {
     if (as_route && !has_right_route(address, place)) {
         phases.addresses_in.emplace_back(AddRoute{address, source_for(address)});
     }
-    if (place.has_address && !as_address) {
+    // One way of binding ends once the other is known to be there: acknowledged, it makes the
+    // address suspect again. One that is refused leaves the address bound as it was.
+    if (place.has_address && !as_address && (!as_route || place.has_route)) {
         phases.addresses_out.emplace_back(RemoveAddress{address});
     }
-    if (place.has_route && !as_route) {
+    if (place.has_route && !as_route && (!as_address || place.has_address)) {
         phases.addresses_out.emplace_back(RemoveRoute{address});
     }
     drop_if_unused(address);

@@ -17,7 +17,10 @@ bool is_open(const VirtualServerRef& server) {
     return server && std::any_of(
                          server->real_servers.begin(),
                          server->real_servers.end(),
-                         [](const auto& real_server) { return real_server.second > 0; }
+                         [](const auto& real_server) {
+                             return real_server.second > 0 &&
+                                    real_server.second != kForwardsOtherwise;
+                         }
                      );
 }
 
@@ -236,6 +239,7 @@ public:
     void operator()(const AddAddress& op) {
         Place& place = ledger_.places_[op.address];
         ledger_.set_bound(op.address, place, true, place.has_route);
+        go_on_if_bound_twice(op.address, place);
     }
     void operator()(const RemoveAddress& op) {
         Place& place = ledger_.places_[op.address];
@@ -246,6 +250,7 @@ public:
         Place& place = ledger_.places_[op.address];
         ledger_.set_bound(op.address, place, place.has_address, true);
         place.source = ledger_.number_of(op.source);
+        go_on_if_bound_twice(op.address, place);
     }
     void operator()(const RemoveRoute& op) {
         Place& place = ledger_.places_[op.address];
@@ -285,6 +290,12 @@ public:
     }
 
 private:
+    // On the way from one way of binding to the other.
+    void go_on_if_bound_twice(const net::IpAddress& address, Place& place) {
+        if (place.has_address && place.has_route) {
+            ledger_.mark(address, place);
+        }
+    }
     VirtualServer& open(const VirtualServerKey& key) {
         if (!server_ || key_ != key) {
             close();
@@ -340,6 +351,11 @@ std::shared_ptr<const std::set<net::IpAddress>> Ledger::servable() {
         }
     }
     return servable_;
+}
+
+bool Ledger::owns(const VirtualServerKey& key) const {
+    const auto at = servers_.find(key);
+    return at != servers_.end() && (at->second.wanted || at->second.found);
 }
 
 std::optional<VirtualServerKey> Ledger::known_after(const VirtualServerKey& key) const {

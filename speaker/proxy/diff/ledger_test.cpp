@@ -154,6 +154,36 @@ TEST_F(LedgerTest, WhatARestartFindsDrainingGetsItsGrace) {
     EXPECT_EQ(ledger_.next_drain(), std::nullopt);
 }
 
+TEST_F(LedgerTest, ARealServerThatForwardsOtherwiseIsPutRightInPlace) {
+    auto tables = bound({});
+    VirtualServer planned;
+    planned.real_servers = {{real(1), 5}, {real(2), 0}};
+    tables->virtual_servers.insert_or_assign(tcp_, VirtualServerRef(planned));
+    put("web", tables);
+    ledger_.begin_reading();
+    ledger_.see_server(
+        tcp_,
+        {},
+        {{real(1), kForwardsOtherwise},
+         {real(2), kForwardsOtherwise},
+         {real(3), kForwardsOtherwise}}
+    );
+    ledger_.end_reading();
+    EXPECT_THAT(*ledger_.servable(), IsEmpty());
+
+    EXPECT_THAT(
+        write(),
+        ElementsAre(
+            Op(SetRealServer{tcp_, real(1), 5}),
+            Op(SetRealServer{tcp_, real(2), 0}),
+            Op(SetRealServer{tcp_, real(3), 0})
+        )
+    );
+    EXPECT_THAT(*ledger_.servable(), ElementsAre(tcp_.endpoint.address));
+    EXPECT_THAT(write(), IsEmpty());
+    EXPECT_EQ(ledger_.next_drain(), kStart + 30s);
+}
+
 TEST_F(LedgerTest, OfTwoServicesWithOneServerTheFirstByNameHasIt) {
     const auto tables = [&](unsigned number) {
         auto made = std::make_shared<ServiceTables>();
@@ -228,10 +258,46 @@ TEST_F(LedgerTest, ARouteComesBeforeTheAddressItReplacesGoes) {
     ledger_.begin_reading();
     ledger_.see_address(ip("10.96.0.1"));
     ledger_.end_reading();
-    EXPECT_THAT(
-        write(),
-        ElementsAre(Op(AddRoute{ip("10.96.0.1"), std::nullopt}), Op(RemoveAddress{ip("10.96.0.1")}))
-    );
+    EXPECT_THAT(write(), ElementsAre(Op(AddRoute{ip("10.96.0.1"), std::nullopt})));
+    EXPECT_TRUE(ledger_.has_suspects());
+    EXPECT_THAT(write(), ElementsAre(Op(RemoveAddress{ip("10.96.0.1")})));
+    EXPECT_FALSE(ledger_.has_suspects());
+}
+
+TEST_F(LedgerTest, AnAddressStaysWhileWhatIsToReplaceItIsRefused) {
+    struct Case {
+        Binding binding;
+        bool as_address = false;
+        Op replacement;
+        Op removal;
+    };
+    const IpAddress address = ip("10.96.0.1");
+    const std::vector<Case> cases = {
+        {Binding::Routes, true, AddRoute{address, std::nullopt}, RemoveAddress{address}},
+        {Binding::Addresses, false, AddAddress{address}, RemoveRoute{address}},
+    };
+    for (const auto& [binding, as_address, replacement, removal] : cases) {
+        SCOPED_TRACE(to_string(replacement));
+        ledger_ = Ledger(with(binding));
+        put("web", bound({address}));
+        ledger_.begin_reading();
+        if (as_address) {
+            ledger_.see_address(address);
+        } else {
+            ledger_.see_route(address, std::nullopt);
+        }
+        ledger_.end_reading();
+
+        const auto ops = ledger_.diff(kStart);
+        EXPECT_THAT(ops, ElementsAre(replacement));
+        ledger_.acknowledge(ops, {0}, kStart);
+        EXPECT_THAT(write(), IsEmpty());
+
+        ledger_.suspect(address);
+        EXPECT_THAT(write(), ElementsAre(replacement));
+        EXPECT_THAT(write(), ElementsAre(removal));
+        EXPECT_THAT(write(), IsEmpty());
+    }
 }
 
 TEST_F(LedgerTest, ARouteWithAnotherSourceIsWrittenAgain) {
@@ -273,6 +339,17 @@ TEST_F(LedgerTest, ServableIsWhatIsBoundAndHasSomewhereToSendTraffic) {
     put("web", wider);
     write();
     EXPECT_EQ(ledger_.servable(), servable);  // the very same
+}
+
+TEST_F(LedgerTest, AServerIsOursFromBeingWantedUntilItIsGone) {
+    EXPECT_FALSE(ledger_.owns(tcp_));
+    plan(tcp_, {{real(1), 1}});
+    EXPECT_TRUE(ledger_.owns(tcp_));
+    write();
+    put("web", nullptr);
+    EXPECT_TRUE(ledger_.owns(tcp_));
+    write();
+    EXPECT_FALSE(ledger_.owns(tcp_));
 }
 
 TEST_F(LedgerTest, KnownServersAreNamedInACircle) {
