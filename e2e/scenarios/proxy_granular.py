@@ -1,12 +1,12 @@
 """Every kind of client reaches every endpoint of a Service: pods, nodes and endpoints themselves, TCP and UDP.
 
 By ClusterIP and by every node's NodePort. Endpoints and node ports come and go, requests are large, endpoints are
-programs on the nodes themselves.
+programs on the nodes themselves. A segment out of window does not end a connection.
 """
 
 from cluster import expect
 from manifests import passed
-from proxy_support import Stage, pod, service
+from proxy_support import PORT, Stage, pod, service
 
 BOTH = ((80, "TCP"), (80, "UDP"))
 LARGE = 2000  # more than one packet
@@ -80,6 +80,27 @@ def large_requests(stage):
     passed(f"requests and answers of {LARGE} bytes pass, TCP and UDP")
 
 
+def stray_segments(stage):
+    """A segment of the server that conntrack cannot place is not translated back. Where it went on, it would come to
+    an address and port that know nothing of it, and be answered with a reset of the server's connection."""
+    stage.cluster.put(service("lone", "NodePort", selector={"pod": "web-2"}))
+    address, server = stage.cluster_ip("lone"), stage.place("web-2")
+    fronts = {"a client outside": ("client", stage.node_ip("node1"), stage.node_port("lone")),
+              "a node": ("node3", address), "a pod": ("web-1", address)}
+    stage.soon("answers", "web-2", *(stage.one(*front) for front in fronts.values()))
+    for who, front in fronts.items():
+        stage.talker.request("overhear", name="ear", via=server)
+        expect(stage.keep("kept", *front) == "web-2", f"no connection of {who}")
+        for _ in range(3):
+            where = stage.talker.request("stray", name="ear", via=server, port=PORT)
+            stage.talker.request("rest", seconds=0.2)
+            expect((word := stage.again("kept")) == "web-2", f"{who}: {word} after a stray segment to {where}")
+        stage.drop("ear")
+        stage.drop("kept")
+    stage.cluster.delete("Service", "lone")
+    passed(f"a segment out of window resets no connection of {', '.join(fronts)}")
+
+
 def host_network(stage):
     stage.cluster.put(service("hosts", "NodePort", app="hosts", ports=BOTH, target=8090))
     stage.soon("all endpoints on nodes", all_of("host-1", "host-2"),
@@ -94,6 +115,7 @@ def run(cluster):
                     *(pod(f"host-{number}", f"node{number}", app="hosts", port=8090, host_network=True)
                       for number in (1, 2)), pool=False)
         kinds_of_client(stage)
+        stray_segments(stage)
         host_network(stage)
         updates(stage)
         large_requests(stage)

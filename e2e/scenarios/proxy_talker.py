@@ -24,6 +24,9 @@ import netns  # noqa: E402
 ERRORS = {errno.ECONNREFUSED: "refused", errno.ECONNRESET: "reset", errno.EPIPE: "reset", errno.ETIMEDOUT: "timeout",
           errno.EHOSTUNREACH: "unreachable", errno.ENETUNREACH: "unreachable", errno.EAGAIN: "timeout",
           errno.EACCES: "prohibited"}
+ETH_IPV4 = 0x0800
+TCP_FIN, TCP_SYN, TCP_ACK = 1, 2, 16
+BEYOND_WINDOW = 1 << 28
 kept = {}      # id -> socket of an open conversation
 streams = {}   # id -> Stream or Watch
 
@@ -140,6 +143,45 @@ def drop(name):
     kept.pop(name).close()
 
 
+def overhear(name, via):
+    """Keeps every IPv4 packet that comes to a machine or pod from now on."""
+    with netns.inside(via):
+        kept[name] = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_IPV4))
+    kept[name].setblocking(False)
+
+
+def stray(name, via, port):
+    """Sends a segment on the connection overheard last as if the server at that port had: it acknowledges what came
+    in, and is far ahead of the window. Returns where it went."""
+    last = None
+    try:
+        while packet := kept[name].recv(65536):
+            last = tcp_segment(packet, port) or last
+    except BlockingIOError:
+        pass
+    client, server, client_port, received, sent = last
+    segment = struct.pack("!HHIIBBHHH", port, client_port, (sent + BEYOND_WINDOW) % 2**32, received, 5 << 4, TCP_ACK,
+                          512, 0, 0)
+    total = sum(struct.unpack("!16H", server + client + struct.pack("!HH", socket.IPPROTO_TCP, len(segment)) + segment))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    segment = segment[:16] + struct.pack("!H", ~total & 0xFFFF) + segment[18:]
+    with netns.inside(via), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as link:
+        link.bind((socket.inet_ntoa(server), 0))
+        link.sendto(segment, (socket.inet_ntoa(client), 0))
+    return f"{socket.inet_ntoa(client)}:{client_port}"
+
+
+def tcp_segment(packet, port):
+    """(client, server, client's port, next byte from the client, next byte from the server) of a segment to a port."""
+    start = (packet[0] & 15) * 4
+    if packet[9] != socket.IPPROTO_TCP or struct.unpack_from("!H", packet, start + 2)[0] != port:
+        return None
+    sport, _, seq, ack, offset, flags = struct.unpack_from("!HHIIBB", packet, start)
+    length = struct.unpack_from("!H", packet, 2)[0] - start - (offset >> 4) * 4
+    return packet[12:16], packet[16:20], sport, (seq + length + (flags & (TCP_SYN | TCP_FIN) != 0)) % 2**32, ack
+
+
 class Stream:
     """A client that asks every `interval` seconds from one UDP socket, or on new TCP connections, until stopped."""
 
@@ -247,7 +289,7 @@ def main():
         request = json.loads(line)
         try:
             answer = {"result": {"ask": ask, "keep": keep, "again": again, "drop": drop, "start": start,
-                                 "stop": stop, "rest": rest}[request.pop("op")](**request)}
+                                 "stop": stop, "rest": rest, "overhear": overhear, "stray": stray}[request.pop("op")](**request)}
         except Exception as error:  # told to the scenario, which fails by it
             answer = {"error": repr(error)}
         print(json.dumps(answer), flush=True)
