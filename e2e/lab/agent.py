@@ -29,6 +29,8 @@ from machines import Machines  # noqa: E402
 from mux import Mux  # noqa: E402
 from podspec import Images  # noqa: E402
 
+SCENARIO_PATIENCE = 6  # of the API's usual deadlines
+
 JOB = Path("/run/job")
 LAB = Path("/run/lab")
 LINE = "/dev/ttyS2"
@@ -71,7 +73,7 @@ class Agent:
         operations = {name: getattr(self, f"operation_{name}")
                       for name in ("kill", "restore", "partition", "heal", "status", "cable", "api", "ask", "claim",
                                    "rotate_tokens")}
-        self.api = None
+        self.api = self.scenario_api = None
         line = os.open(LINE, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(line, termios.TCSANOW)
         self.mux = Mux(line, operations, self.command)
@@ -100,6 +102,8 @@ class Agent:
         self.control_plane = kind(self.settings["api"], self.topology, self.machines.enter(shape.CONTROL_PLANE),
                                   LAB / "apiserver", JOB / "logs")
         self.api = await self.control_plane.start(self.progress)
+        self.scenario_api = self.api.from_machine(shape.CONTROL_PLANE)
+        self.scenario_api.patience *= SCENARIO_PATIENCE
         os.symlink(self.control_plane.kubeconfig, KUBECONFIG)
         self.progress("nodes: " + ", ".join(node.name for node in self.topology.nodes))
         await self.start_cluster(self.api)
@@ -184,9 +188,10 @@ class Agent:
                 await worker.rotate_tokens()
 
     async def operation_api(self, method, path, body=None, content_type="application/json"):
-        """A request to the API server: its HTTP status and body as JSON, in bytes."""
+        """A request to the API server: its HTTP status and body as JSON, in bytes. A scenario can do nothing about one
+        that takes long, so it has more time than those of kubelets and controllers."""
         try:
-            code, value = 200, await self.api.request(method, path, body, content_type)
+            code, value = 200, await self.scenario_api.request(method, path, body, content_type)
         except ApiError as error:
             code, value = error.code, {"message": str(error)}
         return json.dumps({"code": code, "body": value}).encode()

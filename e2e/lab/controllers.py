@@ -12,7 +12,7 @@ from api import MERGE_PATCH, ApiError, Informer, key_of
 from kubelet import node_conditions
 from pod_worker import NETWORK_ERRORS, now
 
-NOT_READY_SECONDS = 5.0   # without a lease renewal; 40 s in a real cluster
+NOT_READY_SECONDS = 10.0  # without a lease renewal; 40 s in a real cluster
 EVICT_SECONDS = 15.0      # not ready this long: Deployment pods are made anew elsewhere; 5 minutes there
 SETTLE_SECONDS = 0.03
 ZONE = "topology.kubernetes.io/zone"
@@ -38,7 +38,6 @@ class Controllers:
     def __init__(self, api, control_plane):
         self.api = api
         self.is_real = control_plane.runs_workloads
-        self.not_ready_seconds = NOT_READY_SECONDS * min(2, control_plane.patience)
         steps = (self._watch_nodes, self._schedule, self._deployments, self._daemonsets, self._endpoint_slices,
                  self._collect_garbage, self._wake_kubelets)
         self.steps = (self._watch_nodes, self._schedule, self._wake_kubelets) if self.is_real else steps
@@ -115,7 +114,7 @@ class Controllers:
             kubelet = self.kubelets.get(name)
             if kubelet is None:
                 continue
-            alive = clock - kubelet.last_renewal < self.not_ready_seconds
+            alive = clock - kubelet.last_renewal < NOT_READY_SECONDS
             if alive != endpoints.condition(node, "Ready") or (alive and _has_taint(node, NOT_READY)):
                 await self._tell_node(name, alive)
             if alive:
