@@ -87,7 +87,8 @@ def run(cluster):
     passed("BGPPeer v1beta1 is read as v1beta2 and back, nothing lost")
 
     cluster.kubectl("-n", NAMESPACE, "scale", "deployment/controller", "--replicas=0")
-    cluster.wait_for("end of the controllers", lambda: not cluster.pods("component=controller", NAMESPACE), 30)
+    cluster.wait_for("end of the controllers", lambda: not cluster.items(
+        "Pod", NAMESPACE, "component=controller"), 30)
     accepted(cluster, "without a controller", pool_object("second", "192.168.100.205/32"))
     cluster.wait_for("verdict of the speakers", lambda: all(
         item.get("status", {}).get("result") == "Invalid" for item in cluster.items("ConfigurationState", NAMESPACE,

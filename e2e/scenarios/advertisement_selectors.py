@@ -65,7 +65,8 @@ def service_selectors(cluster):
     advertise("third", serviceSelectors=match_labels(tier="gold"))
     advertise("fourth")
     cluster.wait_owner(other)
-    expect(len(set(cluster.ask(other))) == 1, "two nodes announce because two advertisements match")
+    answers = cluster.wait_for("answer", lambda: cluster.ask(other))
+    expect(len(set(answers)) == 1, "two nodes announce because two advertisements match")
     passed("one node announces when several advertisements match")
 
     cluster.delete("L2Advertisement", "third", "fourth")

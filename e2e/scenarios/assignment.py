@@ -5,7 +5,7 @@ pairs of them; each with the pool that comes next when the first one is full.
 """
 
 from cluster import NAMESPACE, expect
-from manifests import balancer, match_labels, namespace_object, passed, pool_object
+from manifests import balancer, match_labels, namespace_object, passed, pool_object, wait_pools
 
 
 def settled(cluster, name, namespace="default"):
@@ -100,6 +100,7 @@ def service_allocation(cluster):
     for what, allocation, (right, labels), (wrong, wrong_labels) in cases:
         cluster.put(pool_object("chosen", "10.50.2.1/32", serviceAllocation={"priority": 10, **allocation}),
                     pool_object("next", "10.50.3.1/32", serviceAllocation={"priority": 20, **allocation}))
+        wait_pools(cluster, "everybody", "chosen", "next")
         cluster.put(balancer("other", namespace=wrong, labels=wrong_labels))
         expect_address(cluster, "other", "10.50.9.0", wrong)
         for name, address in (("first", "10.50.2.1"), ("second", "10.50.3.1"), ("third", "10.50.9.1")):
@@ -111,6 +112,7 @@ def service_allocation(cluster):
         passed(f"serviceAllocation by {what}: chosen pool, then by priority, then the common one")
     cluster.put(pool_object("late", "10.50.2.1/32", serviceAllocation={"priority": 20}),
                 pool_object("early", "10.50.3.1/32", serviceAllocation={"priority": 10}))
+    wait_pools(cluster, "late", "early")
     for name, address in (("first", "10.50.3.1"), ("second", "10.50.2.1"), ("third", "10.50.9.0")):
         cluster.put(balancer(name))
         expect_address(cluster, name, address)
@@ -121,6 +123,7 @@ def service_allocation(cluster):
 
 def by_annotation(cluster):
     cluster.put(pool_object("automatic", "10.50.4.0/24"), pool_object("by-hand", "10.50.5.0/24", autoAssign=False))
+    wait_pools(cluster, "automatic", "by-hand")
     cluster.put(balancer("plain"), balancer("asks-automatic", annotations={"address_pool": "automatic"}),
                 balancer("asks-by-hand", annotations={"address_pool": "by-hand"}))
     for name, start in (("plain", "10.50.4."), ("asks-automatic", "10.50.4."), ("asks-by-hand", "10.50.5.")):

@@ -7,7 +7,7 @@ import base64
 import time
 
 from cluster import NAMESPACE, ScenarioFailed, expect
-from manifests import balancer, pool_object, start_pods
+from manifests import OPEN_AT_ONCE, balancer, pool_object, start_pods
 
 TOR_ASN, NODES_ASN, OTHER_ASN = 64512, 64513, 64600
 FOUR, SIX = "192.0.2.{}", "2001:db8:100::{:x}"
@@ -149,13 +149,13 @@ def wait_answer(cluster, address, machine="remote"):
 
 def measured_loss(what, prober, moves=0):
     """Ends a prober, prints what it measured and returns it. Every request has to be answered, but for
-    connections that are open at the moment the router sends their flow to another node: at most two a move."""
+    connections that are open at the moment the router sends their flow to another node."""
     measured = prober.stop()
     resets = measured["errors"].get(OPENED_WHILE_MOVING, 0)
     print(f"  {what}: {measured['failed']} of {measured['requests']} requests failed"
           + (f" ({resets} open while their flow moved)" if resets else "")
           + f", longest time without an answer {measured['gap_ms']:.0f} ms", flush=True)
-    expect(measured["failed"] == resets <= 2 * moves, f"{what}: {measured['failed']} of {measured['requests']} "
+    expect(measured["failed"] == resets <= OPEN_AT_ONCE * moves, f"{what}: {measured['failed']} of {measured['requests']} "
            f"requests failed: {measured['errors']}")
     return measured
 

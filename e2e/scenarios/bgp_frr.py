@@ -3,7 +3,9 @@
 The story is that of tor_story.py.
 """
 
-from tor_story import tell
+from tor_story import DRAIN_WAIT, tell
+
+OPTIONS = DRAIN_WAIT
 
 
 def run(cluster):

@@ -36,7 +36,8 @@ def run(cluster):
 
     cluster.put(advertisement("first", interfaces=["eth1"]))
     owner = wait_answers(cluster, address, False, True)
-    expect(cluster.ask(address, interface="eth1") == [cluster.mac_of(owner, "eth1")], "another MAC than eth1's")
+    answers = cluster.wait_for("answer on eth1", lambda: cluster.ask(address, interface="eth1"))
+    expect(answers == [cluster.mac_of(owner, "eth1")], "another MAC than eth1's")
     passed("an answer has the MAC of the interface it comes from")
 
     cluster.put(advertisement("first", interfaces=["eth0"]))

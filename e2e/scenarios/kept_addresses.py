@@ -25,6 +25,9 @@ def run(cluster):
     cluster.put(pool_object("first", "192.168.100.200-192.168.100.203"), advertisement(), namespace_object("team"))
     cluster.put(policy(exclude=["192.168.100.200"], keepAfterDelete="1h",
                        quotas=[{"namespaces": ["team"], "addresses": 1}]))
+    # A verdict may be that of before the policy; the counters are the policy's own.
+    cluster.wait_for("pool without the excluded address", lambda: cluster.read("IPAddressPool", "first")["status"][
+        "availableIPv4"] == 3)
     cluster.wait_for("verdict", lambda: (cluster.read("ConfigurationState", "controller", NAMESPACE) or {}).get(
         "status", {}).get("result") == "Valid")
     cluster.put(balancer("web"))

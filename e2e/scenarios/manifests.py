@@ -2,6 +2,8 @@
 
 from cluster import expect
 
+OPEN_AT_ONCE = 3  # so many requests of a prober, one every 10 ms, are open at a time in the slow guest
+
 POOL = """
 apiVersion: metallb.io/v1beta1
 kind: IPAddressPool
@@ -98,6 +100,13 @@ def start_pods(cluster, replicas=3, node=None):
     cluster.wait_rolled_out("web")
 
 
+def wait_pools(cluster, *names):
+    """Until the controller has counted these new pools: then it knows them, and every Service made from now on may get
+    an address of theirs. Pools and Services reach it by watches of their own, in no order."""
+    for name in names:
+        cluster.wait_for(f"status of pool {name}", lambda one=name: cluster.read("IPAddressPool", one).get("status"))
+
+
 def passed(case):
     """One case of a story holds."""
     print(f"  ok: {case}", flush=True)
@@ -106,13 +115,14 @@ def passed(case):
 def expect_nothing_lost(what, prober, moves=0):
     """Ends a prober and prints what it measured; every request has to be answered. One exception: a connection
     that is open at the moment its address moves is in the old node's IPVS table only, and the new node resets it;
-    so at most one reset a move."""
+    so at most OPEN_AT_ONCE resets a move; an alarm is one."""
     measured = prober.stop()
+    moves += measured["alarms"]
     resets = measured["errors"].get("Connection reset by peer", 0)
     print(f"  {what}: {measured['failed']} of {measured['requests']} requests failed"
           + (f" ({resets} open while the address moved)" if resets else "")
           + f", longest time without an answer {measured['gap_ms']:.0f} ms", flush=True)
-    expect(measured["failed"] == resets <= moves, f"{what}: {measured['failed']} of {measured['requests']} requests "
+    expect(measured["failed"] == resets <= OPEN_AT_ONCE * moves, f"{what}: {measured['failed']} of {measured['requests']} requests "
            f"failed: {measured['errors']}")
 
 

@@ -2,16 +2,20 @@
 announcing node alone; a foreign claim of the address is defended once and reported.
 """
 
+import signal
+import time
+
 from cluster import expect
 from manifests import advertisement, balancer, passed, pool_object, start_pods
 
 FOUR, SIX = "192.168.100.200", "fd00:192:168:100::c8"
+LISTEN_SECONDS = 5
 
 
 def drills(cluster):
     owner4, owner6 = cluster.wait_owner(FOUR), cluster.wait_owner(SIX)
-    answers = cluster.arping(FOUR, count=3)
-    expect(set(answers) == {cluster.mac_of(owner4)} and len(answers) >= 2, f"arping got {answers}")
+    answers = cluster.wait_for("answers to arping", lambda: len(now := cluster.arping(FOUR, count=3)) >= 2 and now)
+    expect(set(answers) == {cluster.mac_of(owner4)}, f"arping got {answers}")
     passed(f"arping: {len(answers)} answers, all from {owner4}")
 
     out = cluster.run("client", "ndisc6", "-m", "-r", "3", SIX, "eth0")
@@ -20,7 +24,9 @@ def drills(cluster):
 
     for options, what in (({"to": cluster.mac_of(owner6)}, "unicast"),
                           ({"to": cluster.mac_of(owner6), "bare": True}, "unicast without its link-layer option")):
-        expect(cluster.ask(SIX, **options) == [cluster.mac_of(owner6)], f"no answer to a solicitation that is {what}")
+        answers = cluster.wait_for(f"answer to a solicitation that is {what}",
+                                   lambda how=options: cluster.ask(SIX, **how))
+        expect(answers == [cluster.mac_of(owner6)], f"a solicitation that is {what} is answered by {answers}")
         passed(f"a solicitation that is {what} (NUD) is answered")
     others = [node.name for node in cluster.topology.nodes if node.name != owner6]
     for node in others:
@@ -63,15 +69,18 @@ def conflict(cluster, address):
     wait_quiet(cluster, owner, address)
     before = conflicts_of(cluster, owner, address)
     kind = "arp" if address == FOUR else "icmp6 and ip6[40] == 136"
-    dump = cluster.popen("router", ["timeout", "6", "tcpdump", "-lnei", "eth0", "-c", "40", kind])
+    dump = cluster.popen("router", ["timeout", "60", "tcpdump", "-lnei", "eth0", kind])
     cluster.wait_for("tcpdump", lambda: "listening" in dump.stderr.readline(), 10)
     for _ in range(3):
         cluster.claim(address)
+    claimed = time.monotonic()
     message = cluster.wait_for("Event addressConflict", lambda: [
         text for reason, text in cluster.events("web") if reason == "addressConflict" and address in text])[-1]
     expect(intruder in message, f"the Event does not name {intruder}: {message}")
     cluster.wait_for("count of the conflict", lambda: conflicts_of(cluster, owner, address) > before)
-    out, _ = dump.communicate(timeout=15)
+    cluster.wait_for("time for more packets of defence", lambda: time.monotonic() - claimed > LISTEN_SECONDS)
+    dump.send_signal(signal.SIGINT)
+    out, _ = dump.communicate(timeout=60)
     defences = [line for line in out.splitlines() if f" {cluster.mac_of(owner)} >" in line and address in line
                 and ("33:33:00:00:00:01" in line or "ff:ff:ff:ff:ff:ff" in line)]
     expect(cluster.wait_owner(address) == owner, "the owner gave up its address")

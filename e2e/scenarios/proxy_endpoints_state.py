@@ -40,7 +40,7 @@ def nobody(cluster):
 def unready(cluster):
     cluster.put(service_object("strict", app="shy"), service_object("tolerant", app="shy", type="NodePort",
                                                                     publishNotReadyAddresses=True),
-                pod_object("shy", "node2", app="shy", words=(8080, "--unready", "--linger", 12), grace=15))
+                pod_object("shy", "node2", app="shy", words=(8080, "--unready", "--linger", 60), grace=65))
     strict, tolerant = cluster_ip(cluster, "strict"), cluster_ip(cluster, "tolerant")
     port = node_port(cluster, "tolerant")
 

@@ -59,7 +59,8 @@ class Load:
 
 
 def speaker_restarts(cluster):
-    before, load, restarts = kernel(cluster, NODE), Load(cluster), restarts_of(cluster, NODE)
+    before = cluster.settled(lambda: kernel(cluster, NODE))
+    load, restarts = Load(cluster), restarts_of(cluster, NODE)
     cluster.signal_speaker(NODE, "KILL")
     cluster.wait_for("restarted and ready speaker", lambda: restarts_of(cluster, NODE) > restarts, 30)
     load.stop("speaker killed")
@@ -88,7 +89,7 @@ def api_server_restarts(cluster):
 
 
 def somebody_flushes(cluster):
-    before, address = kernel(cluster, NODE), cluster_ip(cluster, "web")
+    before, address = cluster.settled(lambda: kernel(cluster, NODE)), cluster_ip(cluster, "web")
     node, port = str(cluster.topology.node(NODE).address), node_port(cluster, "web")
     cluster.run(NODE, "ipvsadm", "-C")
     wait_answer(cluster, NODE, address)

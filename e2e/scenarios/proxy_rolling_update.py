@@ -72,7 +72,8 @@ def policy_cluster(stage):
             kept.pop(name)
             stage.drop(name)
         return not old & living.keys()
-    cluster.wait_for("end of the old pods", over, 60, 0.3)
+    # A pod ends within about a second: looked at as often as can be.
+    cluster.wait_for("end of the old pods", over, 60, 0.02)
     cluster.wait_rolled_out("web")
     for what, prober in load.items():
         expect_nothing_lost(f"Cluster, {what}", prober)
@@ -103,7 +104,7 @@ def policy_local(stage):
     update(stage, *all_parts("2"))
     for what, prober in load.items():
         expect_nothing_lost(f"Local, {what}", prober)
-    expect(cluster.owner(vip) == owner, f"the announcement has moved from {owner}")
+    cluster.wait_owner(vip, owner)
     passed("externalTrafficPolicy Local: no connection fails, from outside, pods and nodes")
 
 

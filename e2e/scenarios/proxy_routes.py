@@ -58,7 +58,8 @@ def works(stage, vip, addresses):
     expect(stage.ask("asker", addresses[0], count=4).seen == {stage.ip("asker")}, "the pod lost its address")
     passed("the node's own traffic has an address of the node, a pod's has the pod's")
     owner = stage.cluster.wait_owner(vip)
-    expect(len(set(stage.cluster.arping(vip, count=2))) == 1, "several machines answer ARP for the EXTERNAL-IP")
+    answers = stage.cluster.wait_for("answer by ARP", lambda: stage.cluster.arping(vip, count=2))
+    expect(len(set(answers)) == 1, "several machines answer ARP for the EXTERNAL-IP")
     expect(not stage.cluster.arping(addresses[0], count=2), "somebody answers ARP for a ClusterIP")
     passed(f"ARP: {owner} alone answers for the EXTERNAL-IP, nobody for a ClusterIP")
 

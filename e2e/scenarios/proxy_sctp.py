@@ -50,7 +50,7 @@ def the_last_pod(cluster):
 
 
 def host_port(cluster):
-    before = cluster.ipvs("node2")
+    before = cluster.settled(lambda: cluster.ipvs("node2"))
     item = pod_object("hosted", "node2", app="hosted", words=(9060, SCTP))
     item["spec"]["containers"][0]["ports"] = [{"containerPort": 9060, "hostPort": 5061, "protocol": "SCTP"}]
     start(cluster, item)

@@ -54,7 +54,7 @@ def table(stage):
 
 def real_end(stage):
     """A pod that is really deleted: it lingers, and its connections stay."""
-    stage.create(pod("slow", "node1", app="slow", grace=6, script="trap '' TERM; /sylab-pod & wait"))
+    stage.create(pod("slow", "node1", app="slow", grace=12, script="trap '' TERM; /sylab-pod & wait"))
     stage.cluster.put(service("slow", app="slow"))
     address = stage.cluster_ip("slow")
     stage.soon("an answer", "slow", stage.one("asker-2", address), stage.one("node3", address))

@@ -31,7 +31,7 @@ def external_names(cluster):
     names = {"to-cluster": "ClusterIP", "to-port": "NodePort"}
     cluster.put(*({**(item := service_object(name)), "spec": {"type": "ExternalName", "externalName": "example.org",
                                                               "selector": item["spec"]["selector"]}} for name in names))
-    before = cluster.ipvs("node1")
+    before = cluster.settled(lambda: cluster.ipvs("node1"))
     for name, kind in names.items():
         change(cluster, name, [port_entry(80)], type=kind, externalName=None)
         wait_pods(cluster, "pod/asker", cluster_ip(cluster, name), PODS)
@@ -58,7 +58,7 @@ def ports_and_types(cluster, protocol):
     change(cluster, name, type="NodePort")
     first = node_port(cluster, name, 80, protocol)
     wait_pods(cluster, "client", node, PODS, first, *way)
-    second = first + 500
+    second = first + (500 if first < 32000 else -500)
     change(cluster, name, entry(80, nodePort=second))
     wait_pods(cluster, "client", node, PODS, second, *way)
     wait_unanswered(cluster, "client", node, first, protocol)

@@ -4,17 +4,25 @@ From the client by EXTERNAL-IP, from a pod by ClusterIP, from the client by Node
 node itself, and from beyond the router.
 """
 
+from collections import Counter
+
 from cluster import expect
 from manifests import serve_web
 
 
 def check_shares(cluster, what, machine, address, port=80, count=90):
-    """Every pod gets its third, and nothing fails."""
-    measured = cluster.shares(machine, address, port, count)
-    expect(measured["failed"] == 0, f"{what}: {measured['failed']} of {count} failed: {measured['errors']}")
-    answers = measured["answers"]
-    expect(len(answers) == 3, f"{what}: answers from {len(answers)} pods instead of 3: {answers}")
-    expect(max(answers.values()) - min(answers.values()) <= 3, f"{what}: unequal shares {answers}")
+    """Every pod gets its third, and nothing fails. A node that a busy machine lets wait is out of rotation for a
+    moment: then the shares are counted anew, but a request must not fail even then."""
+    def shared():
+        measured = cluster.shares(machine, address, port, count)
+        failures.update(measured["errors"])
+        answers = measured["answers"]
+        expect(len(answers) == 3, f"answers from {len(answers)} pods instead of 3: {answers}")
+        expect(max(answers.values()) - min(answers.values()) <= 3, f"unequal shares {answers}")
+        return True
+    failures = Counter()
+    cluster.wait_for(f"equal shares: {what}", shared)
+    expect(not failures, f"{what}: requests failed: {dict(failures)}")
 
 
 def run(cluster):

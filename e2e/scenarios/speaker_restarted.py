@@ -19,7 +19,7 @@ def run(cluster):
     owner = cluster.wait_owner(address)
     other = next(node for node in cluster.topology.nodes if node.name != owner)
     port = cluster.read("Service", "web")["spec"]["ports"][0]["nodePort"]
-    before = cluster.kernel_state(other.name)
+    before = cluster.settled_kernel_state(other.name)
 
     through_owner = cluster.prober("client", address)
     through_other = cluster.prober("client", str(other.address), port)

@@ -16,6 +16,8 @@ from routers import Router
 
 FOREIGN, FOREIGN6 = "203.0.113.0/24", "2001:db8:dead::/48"
 PASSWORD = "correct-horse"
+# Long enough for a router's command line tool to see what a draining node says before it withdraws.
+DRAIN_WAIT = ("--bgp-drain-wait=5s",)
 
 
 class Story:
