@@ -35,11 +35,9 @@ def run(cluster):
     # One node hears neither of the others: each side serves what it can, the clients hear both.
     for other in ("node2", "node3"):
         cluster.partition("node1", other)
-    cluster.wait_for("owners on the larger side", lambda: all(
-        set(cluster.owners(address)) & {"node2", "node3"} for address in addresses), 30)
-    for address in addresses:
-        owners = cluster.owners(address)
-        expect(len(set(owners) & {"node2", "node3"}) == 1, f"{address} is answered by {owners} on one side")
+    # An answer may come too late to be heard beside the other side's: asked again.
+    cluster.wait_for("one owner on the larger side", lambda: all(
+        len(set(cluster.owners(address)) & {"node2", "node3"}) == 1 for address in addresses), 30)
     passed("one node apart: on the side of the other two every address has one owner")
     cluster.heal()
     healed = time.monotonic()
