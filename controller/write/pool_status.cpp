@@ -59,7 +59,7 @@ awaitable<void> PoolStatusWriter::write(ipam::PoolCount count) {
     const kube::ObjectKey key{ns_, count.pool};
     const kube::ObjectRef ref(kube::Resource<kube::IpAddressPool>::kType, key, "status");
     const nlohmann::json patch = pool_status_patch(count);
-    const auto answer = co_await api_.patch(ref, kube::PatchType::Merge, patch);
+    const auto answer = co_await api_.patch_only(ref, kube::PatchType::Merge, patch);
     if (answer || is(answer.error(), Errc::NotFound)) {
         written_.insert_or_assign(count.pool, count);
         co_return;

@@ -74,7 +74,7 @@ awaitable<Written> ReservationWriter::write(kube::ObjectKey key) {
 }
 
 awaitable<Result<>> ReservationWriter::create(kube::AddressReservation reservation) {
-    const auto answer = co_await api_.create(kType, kube::encode_object(reservation));
+    const auto answer = co_await api_.create_only(kType, kube::encode_object(reservation));
     if (!answer) {
         co_return answer.error();
     }
@@ -84,7 +84,7 @@ awaitable<Result<>> ReservationWriter::create(kube::AddressReservation reservati
 awaitable<Result<>> ReservationWriter::write_status(kube::AddressReservation reservation) {
     const kube::ObjectRef ref(kType, reservation.meta.key, "status");
     const nlohmann::json patch = kube::status_patch(reservation);
-    const auto answer = co_await api_.patch(ref, kube::PatchType::Merge, patch);
+    const auto answer = co_await api_.patch_only(ref, kube::PatchType::Merge, patch);
     if (!answer) {
         co_return answer.error();
     }

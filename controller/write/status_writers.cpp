@@ -122,7 +122,7 @@ awaitable<Result<>> StatusWriters::patch(
         co_return make_error(Errc::Expired, "the Lease is not known to be held any more");
     }
     const kube::ObjectRef ref(kube::Resource<kube::Service>::kType, service, "status");
-    const auto answer = co_await api_.patch(ref, kube::PatchType::Merge, std::move(patch));
+    const auto answer = co_await api_.patch_only(ref, kube::PatchType::Merge, std::move(patch));
     if (answer) {
         overtaken_.add(service, std::move(version));
     } else if (!is(answer.error(), Errc::NotFound)) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace steelyard::http_client {
@@ -14,7 +15,11 @@ namespace {
 // burst lasts: API servers themselves close idle connections after 90 s or more.
 constexpr std::size_t kIdleConnections = 64;
 constexpr Duration kIdle = std::chrono::seconds(60);
-constexpr std::size_t kReadSize = 16U << 10U;  // what a TLS record holds
+// A status that was written answers in one piece of the first size; more is read in pieces of the
+// second, what a TLS record holds.
+constexpr std::size_t kFirstRead = 4U << 10U;
+constexpr std::size_t kLargeRead = 16U << 10U;
+constexpr std::size_t kHeadEstimate = 512;  // a bearer token may double it
 
 bool same_name(std::string_view a, std::string_view b) {
     const auto lower = [](char c) {
@@ -37,12 +42,15 @@ std::string host_header(const Server& server) {
 
 // RFC 9112 3. Line ends inside a value would let a caller's input add headers: refuse them.
 Result<std::string> serialise(const Request& request, const Server& server) {
-    std::string text = request.method + " " + request.target + " HTTP/1.1\r\nHost: ";
-    text += host_header(server) + "\r\n";
+    std::string text;
+    text.reserve(kHeadEstimate + request.target.size() + request.body.size());
+    text.append(request.method).append(" ").append(request.target).append(" HTTP/1.1\r\nHost: ");
+    text.append(host_header(server)).append("\r\n");
     bool safe = request.target.find_first_of(" \r\n\t") == std::string::npos;
     for (const auto& [name, value] : request.headers) {
-        safe = safe && (name + value).find_first_of("\r\n") == std::string::npos;
-        text += name + ": " + value + "\r\n";
+        safe = safe && name.find_first_of("\r\n") == std::string::npos &&
+               value.find_first_of("\r\n") == std::string::npos;
+        text.append(name).append(": ").append(value).append("\r\n");
     }
     if (!safe) {
         return make_error(
@@ -87,8 +95,11 @@ public:
     }
 
     awaitable<Result<>> read_more(Instant deadline) {
-        buffer_.resize(kReadSize);
-        auto size = co_await transport_->read_some(buffer_, deadline);
+        if (!buffer_) {
+            allocate(kFirstRead);
+        }
+        const std::span<char> room(buffer_.get(), room_);
+        auto size = co_await transport_->read_some(room, deadline);
         if (!size) {
             co_return size.error();
         }
@@ -96,29 +107,42 @@ public:
             ended_ = true;
             co_return parser_->feed_end();
         }
-        co_return parser_->feed(std::string_view(buffer_.data(), *size));
+        auto fed = parser_->feed(std::string_view(buffer_.get(), *size));
+        if (*size == room_ && room_ < kLargeRead) {
+            allocate(kLargeRead);
+        }
+        co_return fed;
     }
 
     [[nodiscard]] ResponseParser& parser() { return *parser_; }
     // Nothing of an answer came: the server did not begin to serve this request, as far as we see.
     [[nodiscard]] bool unanswered() const { return !parser_ || !parser_->started(); }
     [[nodiscard]] bool reusable() const { return !ended_ && parser_ && parser_->keep_alive(); }
-    // Waits for another exchange, with as little memory as possible.
+    // Waits for another exchange, with little memory.
     void rest(Instant now) {
         idle_since_ = now;
         parser_.reset();
-        std::vector<char>().swap(buffer_);
+        if (room_ > kFirstRead) {
+            buffer_.reset();
+            room_ = 0;
+        }
     }
     [[nodiscard]] Instant idle_since() const { return idle_since_; }
     [[nodiscard]] bool quiet() { return transport_->quiet(); }
     [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
 private:
+    void allocate(std::size_t size) {
+        buffer_ = std::make_unique_for_overwrite<char[]>(size);
+        room_ = size;
+    }
+
     Server server_;
     std::unique_ptr<Transport> transport_;
     std::uint64_t generation_;
     std::unique_ptr<ResponseParser> parser_;
-    std::vector<char> buffer_;
+    std::unique_ptr<char[]> buffer_;
+    std::size_t room_ = 0;  // bytes of buffer_
     Instant idle_since_{};
     bool ended_ = false;
 };

@@ -34,4 +34,20 @@ std::string path_of(const Collection& collection) {
     return prefix_of(collection.type(), collection.ns());
 }
 
+awaitable<Result<>> KubeApi::create_only(ResourceType type, nlohmann::json object) {
+    const auto answer = co_await create(type, std::move(object));
+    if (!answer) {
+        co_return answer.error();
+    }
+    co_return Result<>{};
+}
+
+awaitable<Result<>> KubeApi::patch_only(ObjectRef ref, PatchType type, nlohmann::json patch) {
+    const auto answer = co_await this->patch(std::move(ref), type, std::move(patch));
+    if (!answer) {
+        co_return answer.error();
+    }
+    co_return Result<>{};
+}
+
 }  // namespace steelyard::kube

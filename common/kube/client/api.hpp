@@ -115,6 +115,10 @@ public:
     virtual awaitable<Result<nlohmann::json>> remove(
         ObjectRef ref, nlohmann::json preconditions
     ) = 0;
+    // As create() and patch(), for whoever has enough of the server having done it: the answer, the
+    // whole object, is not even parsed.
+    virtual awaitable<Result<>> create_only(ResourceType type, nlohmann::json object);
+    virtual awaitable<Result<>> patch_only(ObjectRef ref, PatchType type, nlohmann::json patch);
     // GET of a path with its query, answered as a stream: lists and watches of informers.
     virtual awaitable<Result<StreamResponse>> stream(std::string target) = 0;
 };

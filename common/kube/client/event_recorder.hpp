@@ -6,26 +6,30 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <string>
+#include <unordered_map>
 
 // Posts Kubernetes Events without ever holding up the caller: record() only queues. A repeat of the
-// same Event raises its count instead of adding an object. The queue is bounded and the newest is
-// dropped when it is full; a failed post is dropped too (Events are a courtesy, status is the
-// truth). run() is the task that posts; spawn it in the owner's TaskGroup.
+// same Event raises its count instead of adding an object. While a thousand wait, a new one takes
+// the place of the waiting one with its object and reason: of each the newest is told. One is
+// dropped only when far too many objects wait, or when its post fails (Events are a courtesy,
+// status is the truth). run() is the task that posts; spawn it in the owner's TaskGroup.
 namespace steelyard::kube {
 
 class EventRecorder {
 public:
-    // `wall_clock` supplies the timestamps people see. `on_error` may be empty.
+    // `wall_clock` supplies the timestamps people see. `on_error` may be empty, and `on_full` too:
+    // the first Event was dropped since none waited.
     EventRecorder(
         const asio::any_io_executor& executor,
         KubeApi& api,
         std::string component,
         std::function<WallTime()> wall_clock,
-        std::function<void(const Error&)> on_error
+        std::function<void(const Error&)> on_error,
+        std::function<void()> on_full = {}
     );
 
     // Callers record on change only; what was recorded within the last ten minutes is counted, and
@@ -33,6 +37,8 @@ public:
     void record(ObjectReference involved, EventType type, std::string reason, std::string message);
     awaitable<void> run();
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
+    // Never posted, because a newer one of their object and reason was.
+    [[nodiscard]] std::uint64_t coalesced() const { return coalesced_; }
 
 private:
     struct Known {
@@ -48,7 +54,12 @@ private:
         std::string name;
     };
 
+    using Queue = std::list<Pending>;
+
     awaitable<void> post(Pending pending);
+    void enqueue(Pending pending);
+    void forget_unposted(const std::string& name);
+    [[nodiscard]] Pending take_first();
     void forget_old(WallTime now);
 
     KubeApi& api_;
@@ -56,10 +67,15 @@ private:
     std::function<WallTime()> wall_clock_;
     std::function<void(const Error&)> on_error_;
     rt::Signal wake_;
-    std::deque<Pending> queue_;
+    std::function<void()> on_full_;
+    Queue queue_;
+    // By a hash of object and reason: the one queued last.
+    std::unordered_map<std::size_t, Queue::iterator> newest_;
     std::map<std::string, Known> known_;  // by event name
     WallTime swept_{};
     std::uint64_t dropped_ = 0;
+    std::uint64_t coalesced_ = 0;
+    bool told_full_ = false;
 };
 
 }  // namespace steelyard::kube

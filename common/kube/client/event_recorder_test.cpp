@@ -65,11 +65,11 @@ private:
 
 class EventRecorderTest : public testing::Test {
 protected:
-    void record(const std::string& message) {
+    void record(const std::string& message, const std::string& service = "web") {
         ObjectReference about;
         about.type = Resource<Service>::kType;
         about.key.ns = "ns";
-        about.key.name = "web";
+        about.key.name = service;
         recorder_.record(about, EventType::Normal, "IPAllocated", message);
     }
     // Lets the recorder post what it has.
@@ -85,13 +85,15 @@ protected:
     EventStore server_;
     WallTime clock_{1000h};
     int errors_ = 0;
+    int full_ = 0;
     EventRecorder recorder_{
         loop_.executor(),
         server_,
         "steelyard-controller",
         [this] { return clock_; },
-        [this](const Error&) {
-            ++errors_;
+        [this](const Error&) { ++errors_; },
+        [this] {
+            ++full_;
         }};
 };
 
@@ -156,11 +158,65 @@ TEST_F(EventRecorderTest, AServerThatIsDownLosesEventsAndNothingElse) {
     EXPECT_EQ(server_.events.size(), 1U);
 }
 
-TEST_F(EventRecorderTest, TheQueueIsBounded) {
+TEST_F(EventRecorderTest, WhileAThousandWaitTheNewestOfAnObjectAndReasonTakesTheOldOnesPlace) {
     for (int i = 0; i < 1500; ++i) {
-        record(std::to_string(i));
+        record("first", "s" + std::to_string(i));
+    }
+    for (int i = 0; i < 1500; ++i) {
+        record("second", "s" + std::to_string(i));
+    }
+    settle();
+
+    EXPECT_EQ(recorder_.dropped(), 0U);
+    EXPECT_EQ(recorder_.coalesced(), 1500U);
+    ASSERT_EQ(server_.events.size(), 1500U);
+    for (const auto& [name, event] : server_.events) {
+        EXPECT_EQ(event["message"], "second");
+        EXPECT_EQ(event["count"], 1);
+    }
+}
+
+TEST_F(EventRecorderTest, AnEventThatWasPushedAsideIsPostedWhenItComesAgain) {
+    for (int i = 0; i < 1000; ++i) {
+        record("other", "s" + std::to_string(i));
+    }
+    record("a");
+    record("b");
+    record("a");
+    settle();
+
+    EXPECT_EQ(recorder_.coalesced(), 2U);
+    std::vector<std::string> messages;
+    for (const auto& [name, event] : server_.events) {
+        if (event["involvedObject"]["name"] == "web") {
+            messages.push_back(event["message"].get<std::string>());
+        }
+    }
+    EXPECT_THAT(messages, testing::ElementsAre("a"));
+}
+
+TEST_F(EventRecorderTest, WhatWasForgottenIsCountedOnFromTheServersCount) {
+    constexpr int kMany = 6000;
+    for (int round = 0; round < 2; ++round) {
+        for (int i = 0; i < kMany; ++i) {
+            record("a", "s" + std::to_string(i));
+        }
+        settle();
+    }
+
+    EXPECT_EQ(recorder_.dropped(), 0U);
+    ASSERT_EQ(server_.events.size(), std::size_t{kMany});
+    for (const auto& [name, event] : server_.events) {
+        EXPECT_EQ(event["count"], 2);
+    }
+}
+
+TEST_F(EventRecorderTest, TheQueueIsBoundedAndThatIsToldOnce) {
+    for (int i = 0; i < 20'500; ++i) {
+        record("a", "s" + std::to_string(i));
     }
     EXPECT_EQ(recorder_.dropped(), 500U);
+    EXPECT_EQ(full_, 1);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <type_traits>
 #include <utility>
 
 namespace steelyard::kube {
@@ -96,6 +97,12 @@ http_client::Request make_request(
     return request;
 }
 
+http_client::Request create_request(const ResourceType& type, const nlohmann::json& object) {
+    static const nlohmann::json::json_pointer kNamespace("/metadata/namespace");
+    const std::string ns = object.value(kNamespace, std::string());
+    return make_request("POST", path_of(Collection(type, ns)), kJson, object);
+}
+
 // The name without the version: what a release owns, the next one owns too.
 std::string field_manager(const std::string& user_agent) {
     return user_agent.substr(0, user_agent.find('/'));
@@ -108,6 +115,19 @@ struct HttpKubeApi::Impl {
         : config(std::move(client_config)),
           credentials(std::move(loaded)),
           client(credentials.server(), http_client::Limits{}) {}
+
+    [[nodiscard]] http_client::Request patch_request(
+        const ObjectRef& ref, PatchType type, const nlohmann::json& patch
+    ) const {
+        std::string target = path_of(ref);
+        if (type == PatchType::Apply) {
+            target +=
+                "?" +
+                encode_query({{"fieldManager", field_manager(config.user_agent)}, {"force", "true"}}
+                );
+        }
+        return make_request("PATCH", std::move(target), media_type(type), patch);
+    }
 
     // The request as it goes out, with what we know now.
     http_client::Request signed_request(const http_client::Request& plain) {
@@ -133,7 +153,9 @@ struct HttpKubeApi::Impl {
         return true;
     }
 
-    awaitable<Result<nlohmann::json>> call(http_client::Request plain) {
+    // The object the server answers with; or, as void, only that it is content.
+    template <class Answer>
+    awaitable<Result<Answer>> call(http_client::Request plain) {
         bool token_tried = false;
         bool reloaded = false;
         for (unsigned attempt = 0;; ++attempt) {
@@ -148,7 +170,11 @@ struct HttpKubeApi::Impl {
             }
             const unsigned code = answer->head.status;
             if (code >= 200 && code < 300) {
-                co_return parse_answer(plain, answer->body);
+                if constexpr (std::is_void_v<Answer>) {
+                    co_return Result<>{};
+                } else {
+                    co_return parse_answer(plain, answer->body);
+                }
             }
             const ApiStatus status = parse_status(code, retry_after_in(answer->head), answer->body);
             if (code == 401 && !std::exchange(token_tried, true) &&
@@ -192,7 +218,7 @@ Result<std::unique_ptr<HttpKubeApi>> HttpKubeApi::make(ClientConfig config) {
 }
 
 awaitable<Result<nlohmann::json>> HttpKubeApi::get(ObjectRef ref) {
-    return impl_->call(make_request("GET", path_of(ref)));
+    return impl_->call<nlohmann::json>(make_request("GET", path_of(ref)));
 }
 
 awaitable<Result<nlohmann::json>> HttpKubeApi::list(Collection collection) {
@@ -208,7 +234,7 @@ awaitable<Result<nlohmann::json>> HttpKubeApi::list(Collection collection) {
     query["limit"] = "500";
     for (;;) {
         http_client::Request request = make_request("GET", path + "?" + encode_query(query));
-        auto page = co_await impl_->call(std::move(request));
+        auto page = co_await impl_->call<nlohmann::json>(std::move(request));
         if (!page) {
             // The token of the next page has expired: begin anew, and without pages.
             if (is(page.error(), Errc::Expired) && query.erase("continue") != 0) {
@@ -228,26 +254,25 @@ awaitable<Result<nlohmann::json>> HttpKubeApi::list(Collection collection) {
 }
 
 awaitable<Result<nlohmann::json>> HttpKubeApi::create(ResourceType type, nlohmann::json object) {
-    static const nlohmann::json::json_pointer kNamespace("/metadata/namespace");
-    const std::string ns = object.value(kNamespace, std::string());
-    return impl_->call(make_request("POST", path_of(Collection(type, ns)), kJson, object));
+    return impl_->call<nlohmann::json>(create_request(type, object));
+}
+
+awaitable<Result<>> HttpKubeApi::create_only(ResourceType type, nlohmann::json object) {
+    return impl_->call<void>(create_request(type, object));
 }
 
 awaitable<Result<nlohmann::json>> HttpKubeApi::update(ObjectRef ref, nlohmann::json object) {
-    return impl_->call(make_request("PUT", path_of(ref), kJson, object));
+    return impl_->call<nlohmann::json>(make_request("PUT", path_of(ref), kJson, object));
 }
 
 awaitable<Result<nlohmann::json>> HttpKubeApi::patch(
     ObjectRef ref, PatchType type, nlohmann::json patch
 ) {
-    std::string target = path_of(ref);
-    if (type == PatchType::Apply) {
-        target +=
-            "?" + encode_query(
-                      {{"fieldManager", field_manager(impl_->config.user_agent)}, {"force", "true"}}
-                  );
-    }
-    return impl_->call(make_request("PATCH", std::move(target), media_type(type), patch));
+    return impl_->call<nlohmann::json>(impl_->patch_request(ref, type, patch));
+}
+
+awaitable<Result<>> HttpKubeApi::patch_only(ObjectRef ref, PatchType type, nlohmann::json patch) {
+    return impl_->call<void>(impl_->patch_request(ref, type, patch));
 }
 
 awaitable<Result<nlohmann::json>> HttpKubeApi::remove(ObjectRef ref, nlohmann::json preconditions) {
@@ -257,7 +282,7 @@ awaitable<Result<nlohmann::json>> HttpKubeApi::remove(ObjectRef ref, nlohmann::j
     if (!preconditions.is_null()) {
         options["preconditions"] = std::move(preconditions);
     }
-    return impl_->call(make_request("DELETE", path_of(ref), kJson, options));
+    return impl_->call<nlohmann::json>(make_request("DELETE", path_of(ref), kJson, options));
 }
 
 awaitable<Result<StreamResponse>> HttpKubeApi::stream(std::string target) {

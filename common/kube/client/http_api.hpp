@@ -23,6 +23,8 @@ public:
     awaitable<Result<nlohmann::json>> patch(ObjectRef ref, PatchType type, nlohmann::json patch)
         override;
     awaitable<Result<nlohmann::json>> remove(ObjectRef ref, nlohmann::json preconditions) override;
+    awaitable<Result<>> create_only(ResourceType type, nlohmann::json object) override;
+    awaitable<Result<>> patch_only(ObjectRef ref, PatchType type, nlohmann::json patch) override;
     awaitable<Result<StreamResponse>> stream(std::string target) override;
 
 private:
