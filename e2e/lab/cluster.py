@@ -145,6 +145,7 @@ class Cluster:
         self.say = say or (lambda text: None)
         self.limit = limit
         self.state = state or str(uml.memory_folder() / f"steelyard-{name}-{os.getpid()}")
+        self._waited, self._starved = {}, 0  # of the guest's tasks on this machine, in ns
         self.witnesses = {}  # file name -> (machine, shell script): more to save after a failure
 
     def __enter__(self):
@@ -521,15 +522,18 @@ class Cluster:
         """How long the guest has had to wait for a CPU of this machine so far. Time that the guest measures has the
         waiting of that time in it, which says nothing about the product."""
         kernel = int((Path(self.state) / "uml" / "guest" / "pid").read_text(encoding="ascii"))
-        total = 0
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                if os.getpgid(int(folder.name)) == kernel:
-                    for waited in folder.glob("task/*/schedstat"):
-                        total += int(waited.read_text(encoding="ascii").split()[1])
+                if os.getpgid(int(folder.name)) != kernel:
+                    continue
+                for task in folder.glob("task/*"):
+                    now = int((task / "schedstat").read_text(encoding="ascii").split()[1])
+                    before = self._waited.get(task.name, 0)
+                    self._starved += now - before if now >= before else now
+                    self._waited[task.name] = now
             except (OSError, IndexError):
                 pass  # it has ended meanwhile
-        return total / 1e6
+        return self._starved / 1e6
 
     def alarms(self):
         """How often speakers have taken a node for dead so far: on a machine that keeps the guest waiting, without
