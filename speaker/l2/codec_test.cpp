@@ -1,14 +1,14 @@
+#include "common/wire/testing.hpp"
 #include "speaker/l2/arp.hpp"
 #include "speaker/l2/ndp.hpp"
 
 #include <gtest/gtest.h>
 
-#include <vector>
-
 namespace steelyard::l2 {
 namespace {
 
-using Bytes = std::vector<std::byte>;
+using wire::Bytes;
+using wire::from_hex;
 
 net::IpAddress ip(std::string_view text) {
     return net::IpAddress::parse(text).value();
@@ -20,22 +20,6 @@ net::MacAddress mac(std::string_view text) {
 
 Bytes copy(const Frame& frame) {
     return {frame.view().begin(), frame.view().end()};
-}
-
-Bytes hex(std::string_view text) {
-    Bytes out;
-    std::string digits;
-    for (const char c : text) {
-        if (c == ' ') {
-            continue;
-        }
-        digits += c;
-        if (digits.size() == 2) {
-            out.push_back(std::byte{static_cast<std::uint8_t>(std::stoul(digits, nullptr, 16))});
-            digits.clear();
-        }
-    }
-    return out;
 }
 
 const net::MacAddress kAsker = mac("02:00:00:00:00:01");
@@ -65,9 +49,10 @@ NdpPacket solicitation() {
 }
 
 TEST(ArpCodecTest, ReadsARequestAndIgnoresPadding) {
-    const Bytes frame =
-        hex("ffffffffffff 020000000001 0806 0001 0800 06 04 0001"
-            "020000000001 c0000201 000000000000 c000020a 000000000000000000");
+    const Bytes frame = from_hex(
+        "ffffffffffff 020000000001 0806 0001 0800 06 04 0001"
+        "020000000001 c0000201 000000000000 c000020a 000000000000000000"
+    );
 
     EXPECT_EQ(decode_arp(frame), request());
 }
@@ -132,10 +117,11 @@ TEST(NdpCodecTest, EncodesWhatItDecodes) {
 
 // Laid out as the Linux kernel sends it; the checksum comes from an independent program.
 TEST(NdpCodecTest, ReadsASolicitationWrittenByHand) {
-    const Bytes frame =
-        hex("3333ff000010 020000000001 86dd 60000000 0020 3a ff"
-            "20010db8000000000000000000000001 ff0200000000000000000001ff000010"
-            "87 00 1c0b 00000000 20010db8000000000000000000000010 01 01 020000000001");
+    const Bytes frame = from_hex(
+        "3333ff000010 020000000001 86dd 60000000 0020 3a ff"
+        "20010db8000000000000000000000001 ff0200000000000000000001ff000010"
+        "87 00 1c0b 00000000 20010db8000000000000000000000010 01 01 020000000001"
+    );
 
     const auto packet = decode_ndp(frame);
 

@@ -1,11 +1,10 @@
 #include "speaker/l2/echo.hpp"
 
+#include "common/wire/testing.hpp"
 #include "speaker/l2/station.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <vector>
 
 namespace steelyard::l2 {
 namespace {
@@ -14,26 +13,11 @@ using namespace std::chrono_literals;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-using Bytes = std::vector<std::byte>;
+using wire::Bytes;
+using wire::from_hex;
 
 net::IpAddress ip(std::string_view text) {
     return net::IpAddress::parse(text).value();
-}
-
-Bytes hex(std::string_view text) {
-    Bytes out;
-    std::string digits;
-    for (const char c : text) {
-        if (c == ' ') {
-            continue;
-        }
-        digits += c;
-        if (digits.size() == 2) {
-            out.push_back(std::byte{static_cast<std::uint8_t>(std::stoul(digits, nullptr, 16))});
-            digits.clear();
-        }
-    }
-    return out;
 }
 
 const net::MacAddress kAsker{{2, 0, 0, 0, 0, 1}};
@@ -42,19 +26,19 @@ const Instant kStart = Instant{} + 1h;
 
 // Checksums by an independent program.
 Bytes ping4() {
-    return hex(
+    return from_hex(
         "0200000000aa 020000000001 0800 4500 0020 1234 4000 40 01 a49d c0000201 c000020a"
         "08 00 3331 0007 0001 6162 6364 0000"
     );
 }
 Bytes pong4() {
-    return hex(
+    return from_hex(
         "020000000001 0200000000aa 0800 4500 0020 0000 4000 40 01 b6d1 c000020a c0000201"
         "00 00 3b31 0007 0001 6162 6364"
     );
 }
 Bytes ping6() {
-    return hex(
+    return from_hex(
         "0200000000aa 020000000001 86dd 60000000 000c 3a 40"
         "20010db8000000000000000000000001 20010db8000000000000000000000010"
         "80 00 0000 0007 0001 61626364"
@@ -111,14 +95,14 @@ Bytes with_icmpv6_checksum(Bytes frame) {
 // Shorter than what the checksum of ICMPv6 is taken over: a hardened build checks every span.
 TEST_F(EchoTest, AnswersThePingOfOnlyAHeader) {
     const auto actions = receive(
-        hex("0200000000aa 020000000001 0800 4500 001c 1234 4000 40 01 a4a1 c0000201 c000020a"
-            "08 00 f7f7 0007 0001")
+        from_hex("0200000000aa 020000000001 0800 4500 001c 1234 4000 40 01 a4a1 c0000201 c000020a"
+                 "08 00 f7f7 0007 0001")
     );
     ASSERT_THAT(actions, SizeIs(1));
     EXPECT_EQ(
         sent(actions),
-        hex("020000000001 0200000000aa 0800 4500 001c 0000 4000 40 01 b6d5 c000020a c0000201"
-            "00 00 fff7 0007 0001")
+        from_hex("020000000001 0200000000aa 0800 4500 001c 0000 4000 40 01 b6d5 c000020a c0000201"
+                 "00 00 fff7 0007 0001")
     );
 }
 
@@ -135,9 +119,11 @@ TEST_F(EchoTest, AnswersAnIpv6PingWithSwappedAddressesAndItsData) {
     ASSERT_THAT(out, SizeIs(1));
     EXPECT_EQ(
         sent(out),
-        with_icmpv6_checksum(hex("020000000001 0200000000aa 86dd 60000000 000c 3a 40"
-                                 "20010db8000000000000000000000010 20010db8000000000000000000000001"
-                                 "81 00 0000 0007 0001 61626364"))
+        with_icmpv6_checksum(
+            from_hex("020000000001 0200000000aa 86dd 60000000 000c 3a 40"
+                     "20010db8000000000000000000000010 20010db8000000000000000000000001"
+                     "81 00 0000 0007 0001 61626364")
+        )
     );
 }
 

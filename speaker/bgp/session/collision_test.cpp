@@ -40,7 +40,7 @@ TEST(CollisionTest, TheLosingConnectionWaitsForTheOtherOnlySoLong) {
     EXPECT_EQ(story(rig.feed(id, keepalive())), "");
     EXPECT_EQ(rig.peer.state(), State::OpenConfirm);
     // Already established for the peer: what it sends now is no error.
-    EXPECT_EQ(story(rig.feed(id, message(MessageType::Update, hex("00000000")))), "");
+    EXPECT_EQ(story(rig.feed(id, message(MessageType::Update, from_hex("00000000")))), "");
 
     EXPECT_EQ(story(rig.run_for(kCollisionPatience)), "NOTIFICATION 6/7, flush, up");
     EXPECT_EQ(rig.peer.session(), id);

@@ -14,10 +14,10 @@ using bgp_wire::MessageType;
 wire::Bytes update_with(const std::string& attributes) {
     wire::Writer body;
     body.u16(0);
-    const wire::Bytes raw = hex(attributes);
+    const wire::Bytes raw = from_hex(attributes);
     body.u16(static_cast<std::uint16_t>(raw.size()));
     body.bytes(std::span<const std::byte>(raw));
-    body.bytes(std::span<const std::byte>(hex("180a0000")));
+    body.bytes(std::span<const std::byte>(from_hex("180a0000")));
     return message(MessageType::Update, body.take());
 }
 
@@ -91,7 +91,7 @@ TEST(HostileTest, RoutesOfThePeerAreCountedAndDropped) {
     Rig rig;
     const ConnectionId id = rig.reach(State::Established);
     rig.feed(id, update_with(kOrigin + kPath + kNextHop));
-    rig.feed(id, message(MessageType::Update, hex("0004180a00000000")));
+    rig.feed(id, message(MessageType::Update, from_hex("0004180a00000000")));
     EXPECT_EQ(rig.peer.counters().v4.announced, 1U);
     EXPECT_EQ(rig.peer.counters().v4.withdrawn, 1U);
 }
@@ -130,9 +130,10 @@ TEST(HostileTest, AnyOrderOfEventsHasADefinedOutcome) {
         Rng rng(seed);
         wire::Bytes script;
         if (seed % 2 == 0) {  // begins with a session
-            script =
-                hex("00010005000900"
-                    "0a00");
+            script = from_hex(
+                "00010005000900"
+                "0a00"
+            );
         }
         for (std::size_t i = 0; i < 120; ++i) {
             // Small numbers, so that operations are not mostly about nothing.

@@ -197,12 +197,12 @@ TEST(MatrixTest, Messages) {
     );
     check(
         "UPDATE",
-        bytes(message(MessageType::Update, hex("00000000"))),
+        bytes(message(MessageType::Update, from_hex("00000000"))),
         {"", "", "", "", "NOTIFICATION 5/1, flush -> Idle", "NOTIFICATION 5/2, flush -> Idle", ""}
     );
     check(
         "UPDATE that cannot be parsed",
-        bytes(message(MessageType::Update, hex("ffff0000"))),
+        bytes(message(MessageType::Update, from_hex("ffff0000"))),
         {"",
          "",
          "",
@@ -213,7 +213,7 @@ TEST(MatrixTest, Messages) {
     );
     check(
         "ROUTE-REFRESH",
-        bytes(message(MessageType::RouteRefresh, hex("00010001"))),
+        bytes(message(MessageType::RouteRefresh, from_hex("00010001"))),
         {"",
          "",
          "",
@@ -245,7 +245,7 @@ TEST(MatrixTest, Messages) {
     );
     check(
         "unknown type",
-        bytes(hex("ffffffffffffffffffffffffffffffff001309")),
+        bytes(from_hex("ffffffffffffffffffffffffffffffff001309")),
         {"",
          "",
          "",

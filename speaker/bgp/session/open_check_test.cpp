@@ -124,7 +124,7 @@ TEST(OpenCheckTest, WithoutACommonFamilyTheMissedCapabilitiesAreSent) {
         refusal(config, their_open()),
         "2/7 NoCommonFamily: the peer does not carry IPv6 unicast, only IPv4"
     );
-    EXPECT_EQ(fault.notification.data, hex("010400020001"));
+    EXPECT_EQ(fault.notification.data, from_hex("010400020001"));
 }
 
 TEST(OpenCheckTest, APeerWithoutMultiprotocolMeansIpv4) {

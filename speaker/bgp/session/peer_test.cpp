@@ -63,11 +63,12 @@ TEST(PeerTest, UnexpectedMessagesAreAnsweredWithTheirType) {
     for (const State state : {State::OpenSent, State::OpenConfirm}) {
         Rig rig;
         rig.reach(state);
-        const Actions out = rig.feed(rig.dialled(), message(MessageType::Update, hex("00000000")));
+        const Actions out =
+            rig.feed(rig.dialled(), message(MessageType::Update, from_hex("00000000")));
         EXPECT_EQ(
             all<Send>(out).at(0).bytes,
             bytes_of(bgp_wire::Notification{
-                5, static_cast<std::uint8_t>(state == State::OpenSent ? 1 : 2), hex("02")})
+                5, static_cast<std::uint8_t>(state == State::OpenSent ? 1 : 2), from_hex("02")})
         );
     }
 }
@@ -262,7 +263,7 @@ TEST(PeerTest, AnUnnumberedPeerIsDialledOnceItsAddressIsKnown) {
 }
 
 TEST(PeerTest, RefreshIsHandedOutWithMarksWhenEnhanced) {
-    const auto request = message(MessageType::RouteRefresh, hex("00010001"));
+    const auto request = message(MessageType::RouteRefresh, from_hex("00010001"));
     Rig rig;
     rig.reach(State::Established);
     EXPECT_EQ(story(rig.feed(rig.dialled(), request)), "refresh");
@@ -271,8 +272,8 @@ TEST(PeerTest, RefreshIsHandedOutWithMarksWhenEnhanced) {
         many.insert(many.end(), request.begin(), request.end());
     }
     EXPECT_EQ(story(rig.feed(rig.dialled(), many)), "refresh") << "once a read is enough";
-    const auto of_v6 = message(MessageType::RouteRefresh, hex("00020001"));
-    const auto begin = message(MessageType::RouteRefresh, hex("00010101"));
+    const auto of_v6 = message(MessageType::RouteRefresh, from_hex("00020001"));
+    const auto begin = message(MessageType::RouteRefresh, from_hex("00010101"));
     EXPECT_EQ(story(rig.feed(rig.dialled(), of_v6)), "") << "not negotiated";
     EXPECT_EQ(story(rig.feed(rig.dialled(), begin)), "");
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/wire/testing.hpp"
 #include "speaker/bgp/session/peer.hpp"
 #include "speaker/bgp/session/timing.hpp"
 #include "speaker/bgp/wire/message.hpp"
@@ -13,6 +14,8 @@
 
 // For tests: one Peer at a time, fed by hand, and what it does as one line of text.
 namespace steelyard::bgp {
+
+using wire::from_hex;
 
 inline const Instant kStart = Instant() + std::chrono::hours(1);
 inline constexpr std::uint32_t kOurAs = 64512;
@@ -82,15 +85,6 @@ inline wire::Bytes updates(std::size_t count) {
     }
     return out;
 }
-inline wire::Bytes hex(std::string_view text) {
-    wire::Bytes out;
-    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-        out.push_back(static_cast<std::byte>(std::stoul(std::string(text.substr(i, 2)), nullptr, 16)
-        ));
-    }
-    return out;
-}
-
 // "OPEN", "NOTIFICATION 2/2", of the messages in `bytes`.
 inline std::string name_of(const wire::Bytes& bytes) {
     const auto type = std::to_integer<std::uint8_t>(bytes.at(18));

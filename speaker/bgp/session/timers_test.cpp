@@ -60,7 +60,7 @@ TEST(TimersTest, MarksOfARefreshAreNoUpdatesAndNoSignOfLife) {
     const Counters& counters = rig.peer.counters();
     const std::uint64_t before = counters.out.bytes;
     rig.now += 5s;
-    const wire::Bytes begin = message(bgp_wire::MessageType::RouteRefresh, hex("00010101"));
+    const wire::Bytes begin = message(bgp_wire::MessageType::RouteRefresh, from_hex("00010101"));
     wire::Bytes sent = begin;
     rig.peer.on_routes_sent(id, sent, rig.now);
     EXPECT_EQ(rig.peer.next_deadline(), keepalive_due);

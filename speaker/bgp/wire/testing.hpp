@@ -3,6 +3,7 @@
 #include "common/base/check.hpp"
 #include "common/net/prefix.hpp"
 #include "common/wire/reader.hpp"
+#include "common/wire/testing.hpp"
 #include "speaker/bgp/wire/attributes.hpp"
 #include "speaker/bgp/wire/framer.hpp"
 #include "speaker/bgp/wire/message.hpp"
@@ -14,43 +15,13 @@
 #include <string_view>
 #include <vector>
 
-// For tests, also of the rooms above: bytes as hex, a stream cut into messages, and an UPDATE of
-// ours read back into prefixes and attributes. The reader trusts its input, unlike decode_update.
+// For tests, also of the rooms above: a stream cut into messages, and an UPDATE of ours read back
+// into prefixes and attributes. The reader trusts its input, unlike decode_update.
 namespace steelyard::bgp_wire {
 
-// Blanks are allowed between octets.
-inline wire::Bytes from_hex(std::string_view hex) {
-    const auto digit = [](char c) {
-        return c <= '9' ? c - '0' : c - 'a' + 10;
-    };
-    std::string dense;
-    for (const char c : hex) {
-        if (c != ' ') {
-            dense += c;
-        }
-    }
-    wire::Bytes out;
-    for (std::size_t i = 0; i + 1 < dense.size(); i += 2) {
-        out.push_back(static_cast<std::byte>(digit(dense[i]) * 16 + digit(dense[i + 1])));
-    }
-    return out;
-}
-
-inline std::string to_hex(std::span<const std::byte> bytes) {
-    static constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string out;
-    for (const std::byte byte : bytes) {
-        const auto value = std::to_integer<unsigned>(byte);
-        out += kDigits[value >> 4U];
-        out += kDigits[value & 0xfU];
-    }
-    return out;
-}
-
-inline wire::Bytes bytes_of(std::string_view text) {
-    const auto raw = std::as_bytes(std::span(text));
-    return {raw.begin(), raw.end()};
-}
+using wire::bytes_of;
+using wire::from_hex;
+using wire::to_hex;
 
 struct Message {
     MessageType type = MessageType::Keepalive;
