@@ -6,6 +6,7 @@ Settings come from /run/job/settings.json (made by `lab up`), which is on the ho
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -30,6 +31,7 @@ from mux import Mux  # noqa: E402
 from podspec import Images  # noqa: E402
 
 SCENARIO_PATIENCE = 6  # of the API's usual deadlines
+RESTORE_SECONDS = 15
 
 JOB = Path("/run/job")
 LAB = Path("/run/lab")
@@ -164,10 +166,15 @@ class Agent:
             self.kubelets[node].crash()
 
     async def operation_restore(self, node):
-        """The node boots."""
+        """The node boots. Its pods' statuses are not those of before when this returns, or its API server is out of
+        reach."""
         await self.machines.restore_node(node)
         if node in self.kubelets:
             self.kubelets[node].start()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RESTORE_SECONDS):
+                    while not self.kubelets[node].has_reported():
+                        await asyncio.sleep(0.05)
 
     async def operation_partition(self, one, other):
         """Two machines no longer hear each other."""

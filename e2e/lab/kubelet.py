@@ -45,6 +45,10 @@ class Kubelet:
         """The node is on."""
         self.tasks = [asyncio.create_task(self._keep_registered())]
 
+    def has_reported(self):
+        """Whether the API server knows the state of every pod here."""
+        return self.in_touch and all(worker.reported or worker.stopping for worker in self.workers.values())
+
     def crash(self):
         """The node is off."""
         for task in self.tasks:
