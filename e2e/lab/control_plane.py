@@ -29,7 +29,7 @@ class ControlPlane:
     """`enter`: command prefix that runs a program on the control-plane machine."""
 
     name = ""
-    seconds = 30  # it has to be ready by then
+    seconds = 60  # it has to be ready by then
     runs_workloads = False  # it has controllers of its own for Deployments, DaemonSets, EndpointSlices, garbage
     patience = 1  # how long things may take, in multiples of the usual
 

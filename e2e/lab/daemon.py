@@ -202,7 +202,7 @@ def start(state, settings, memory, limit):
     os.close(writer)
     os.wait()
     path = os.path.join(state, SOCKET)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not _answers(path):
         if time.monotonic() > deadline or not os.path.exists(state):
             raise uml.LabError("the lab's daemon did not start")

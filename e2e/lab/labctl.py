@@ -17,6 +17,7 @@ API_SERVER_FLAGS = ["--listen-address", "{address}", "--advertise-address", "{ad
                     "--state-dir", "{state}", "--rbac"]
 KUBERNETES = SOURCE / "e2e/kubernetes/programs"
 NOT_HERE = 77
+DOWN_SECONDS = 60
 # kind of API server -> guest memory
 APIS = {"steelyard": "2048M", "kubernetes": "3072M"}
 
@@ -113,10 +114,10 @@ def down(state):
     except uml.LabError:
         shutil.rmtree(state, ignore_errors=True)
         return
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DOWN_SECONDS
     while os.path.exists(state):
         if time.monotonic() > deadline:
-            raise uml.LabError(f"{state} is still there 10 s after the end")
+            raise uml.LabError(f"{state} is still there {DOWN_SECONDS} s after the end")
         time.sleep(0.02)
 
 
