@@ -227,16 +227,5 @@ TEST(SetNameTest, IsKubeProxysCutToTheKernelsLimit) {
     );
 }
 
-TEST(ServableAddressesTest, NeedARealServerThatTakesConnections) {
-    KernelTables tables;
-    tables.virtual_servers[{Protocol::Tcp, {ip("192.0.2.1"), 80}}];
-    tables.virtual_servers[{Protocol::Tcp, {ip("192.0.2.2"), 80}}].real_servers = {
-        {{ip("10.0.0.1"), 80}, 0}};
-    tables.virtual_servers[{Protocol::Tcp, {ip("192.0.2.3"), 80}}].real_servers = {
-        {{ip("10.0.0.1"), 80}, 1}};
-
-    EXPECT_THAT(servable_addresses(tables), ElementsAre(ip("192.0.2.3")));
-}
-
 }  // namespace
 }  // namespace steelyard::proxy

@@ -23,29 +23,38 @@ std::set<std::string, std::less<>> changed_nodes(const Context& before, const Co
     return nodes;
 }
 
-kube::ObjectKey owner_of(const kube::EndpointSlice& slice) {
-    return {slice.meta.key.ns, slice.service};
-}
-
 }  // namespace
 
 Planner::Planner(Context context)
-    : context_(std::move(context)), marks_(context_.config.masquerade_bit), dirty_{kCluster} {}
+    : context_(std::move(context)), marks_(context_.config.masquerade_bit) {
+    mark_dirty(*entries_.try_emplace(kCluster).first);
+}
+
+void Planner::mark_dirty(Record& record) {
+    if (!std::exchange(record.second.dirty, true)) {
+        dirty_.push_back(&record);
+    }
+}
+
+Planner::Record& Planner::record_of(const kube::EndpointSlice& slice) {
+    return *entries_.try_emplace({slice.meta.key.ns, slice.service}).first;
+}
 
 void Planner::set_service(const kube::ObjectKey& key, ServiceRef service) {
-    entries_[key].service = std::move(service);
-    dirty_.insert(key);
+    Record& record = *entries_.try_emplace(key).first;
+    record.second.service = std::move(service);
+    mark_dirty(record);
 }
 
 void Planner::set_slice(const kube::ObjectKey& key, SliceRef slice) {
     forget_slice(key);
     if (slice) {
-        const kube::ObjectKey owner = owner_of(*slice);
-        auto& slices = entries_[owner].slices;
+        Record& record = record_of(*slice);
+        auto& slices = record.second.slices;
         const auto after = std::upper_bound(slices.begin(), slices.end(), slice, ByKey());
         slices.insert(after, slice);
         slices_.insert(std::move(slice));
-        dirty_.insert(owner);
+        mark_dirty(record);
     }
 }
 
@@ -55,10 +64,10 @@ void Planner::forget_slice(const kube::ObjectKey& key) {
     if (old == slices_.end()) {
         return;
     }
-    const kube::ObjectKey owner = owner_of(**old);
-    std::erase(entries_[owner].slices, *old);
+    Record& record = record_of(**old);
+    std::erase(record.second.slices, *old);
     slices_.erase(old);
-    dirty_.insert(owner);
+    mark_dirty(record);
 }
 
 void Planner::set_context(Context context) {
@@ -72,7 +81,7 @@ void Planner::set_context(Context context) {
         context_.node_zones = context.node_zones;
     }
     if (context.service_cidrs != context_.service_cidrs) {
-        dirty_.insert(kCluster);
+        mark_dirty(*entries_.try_emplace(kCluster).first);
         context_.service_cidrs = context.service_cidrs;
     }
     if (context == context_) {
@@ -85,15 +94,16 @@ void Planner::set_context(Context context) {
     mark_all_dirty();
 }
 
-void Planner::mark_dirty(const kube::ObjectKey& service) {
-    dirty_.insert(service);
+void Planner::mark_all_dirty() {
+    entries_.try_emplace(kCluster);
+    for (Record& record : entries_) {
+        mark_dirty(record);
+    }
 }
 
-void Planner::mark_all_dirty() {
-    for (const auto& [key, entry] : entries_) {
-        dirty_.insert(key);
-    }
-    dirty_.insert(kCluster);
+std::span<const SliceRef> Planner::slices_of(const kube::ObjectKey& service) const {
+    const auto entry = entries_.find(service);
+    return entry == entries_.end() ? std::span<const SliceRef>() : entry->second.slices;
 }
 
 // A walk over all endpoints: a millisecond for 50 000 of them, where an index by node would cost
@@ -109,86 +119,69 @@ void Planner::mark_dirty_on(const std::set<std::string, std::less<>>& nodes) {
             [&](const kube::SliceEndpoint& endpoint) { return nodes.contains(endpoint.node_name); }
         );
         if (there) {
-            dirty_.insert(owner_of(*slice));
+            mark_dirty(record_of(*slice));
         }
     }
 }
 
 // Zones of other nodes count in weights only.
 void Planner::mark_weighted_dirty() {
-    for (const auto& [key, entry] : entries_) {
-        if (entry.service && entry.service->meta.annotations.contains(kWeightsAnnotation)) {
-            dirty_.insert(key);
+    for (Record& record : entries_) {
+        const ServiceRef& service = record.second.service;
+        if (service && service->meta.annotations.contains(kWeightsAnnotation)) {
+            mark_dirty(record);
         }
     }
 }
 
-std::shared_ptr<const ServiceTables> Planner::replan(
-    const kube::ObjectKey& key, const Entry& entry
-) {
-    if (!entry.service || !is_proxied(*entry.service, context_.config)) {
+std::shared_ptr<const ServiceTables> Planner::replan(const Record& record) {
+    const auto& [key, entry] = record;
+    std::shared_ptr<const ServiceTables> planned;
+    if (key == kCluster) {
+        planned = plan_cluster(context_);
+    } else if (entry.service && is_proxied(*entry.service, context_.config)) {
+        ++planned_;
+        planned = std::make_shared<const ServiceTables>(
+            plan_service(*entry.service, entry.slices, context_, marks_)
+        );
+    } else {
         marks_.keep_only(key, {});
-        return nullptr;
     }
-    ++planned_;
-    auto planned = std::make_shared<const ServiceTables>(
-        plan_service(*entry.service, entry.slices, context_, marks_)
-    );
     // Equal tables stay one object, so that nobody looks at them twice.
-    return entry.tables && *planned == *entry.tables ? entry.tables : planned;
-}
-
-void Planner::replan_dirty() {
-    for (const kube::ObjectKey& key : dirty_) {
-        auto tables = key == kCluster ? plan_cluster(context_) : nullptr;
-        auto& entry = entries_[key];
-        if (key == kCluster && tables && entry.tables && *tables == *entry.tables) {
-            tables = entry.tables;
-        } else if (key != kCluster) {
-            tables = replan(key, entry);
-        }
-        if (tables != entry.tables) {
-            entry.tables = std::move(tables);
-            changed_.insert(key);
-            whole_ = nullptr;
-        }
-        drop_if_empty(key);
-    }
-    dirty_.clear();
-}
-
-void Planner::drop_if_empty(const kube::ObjectKey& key) {
-    const auto entry = entries_.find(key);
-    if (!entry->second.service && entry->second.slices.empty() && !entry->second.tables) {
-        entries_.erase(entry);
-    }
+    return planned && entry.tables && *planned == *entry.tables ? entry.tables : planned;
 }
 
 Changes Planner::take_changes() {
-    replan_dirty();
     Changes changes;
     changes.sources = context_.node_ips;
-    for (const kube::ObjectKey& key : changed_) {
-        const auto entry = entries_.find(key);
-        changes.services.emplace(key, entry == entries_.end() ? nullptr : entry->second.tables);
+    // In the order of keys: which of two Services has its first choice of a mark depends on it.
+    std::sort(dirty_.begin(), dirty_.end(), [](const Record* a, const Record* b) {
+        return a->first < b->first;
+    });
+    for (Record* const record : dirty_) {
+        auto& [key, entry] = *record;
+        entry.dirty = false;
+        auto tables = replan(*record);
+        if (tables != entry.tables) {
+            if (key != kCluster && !entry.tables) {
+                ++proxied_;
+            } else if (key != kCluster && !tables) {
+                --proxied_;
+            }
+            entry.tables = std::move(tables);
+            changes.services.emplace_hint(changes.services.end(), key, entry.tables);
+        }
+        drop_if_empty(*record);
     }
-    changed_.clear();
+    dirty_ = {};
     return changes;
 }
 
-std::shared_ptr<const Tables> Planner::tables() {
-    replan_dirty();
-    if (!whole_ || whole_->sources != context_.node_ips) {
-        auto whole = std::make_shared<Tables>();
-        whole->sources = context_.node_ips;
-        for (const auto& [key, entry] : entries_) {
-            if (entry.tables) {
-                whole->services.emplace_hint(whole->services.end(), key, entry.tables);
-            }
-        }
-        whole_ = std::move(whole);
+void Planner::drop_if_empty(const Record& record) {
+    const Entry& entry = record.second;
+    if (!entry.service && entry.slices.empty() && !entry.tables) {
+        entries_.erase(entries_.find(record.first));
     }
-    return whole_;
 }
 
 }  // namespace steelyard::proxy

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <vector>
 
 namespace steelyard::proxy {
@@ -17,6 +18,9 @@ namespace steelyard::proxy {
 class Planner {
 public:
     explicit Planner(Context context);
+    Planner(const Planner&) = delete;
+    Planner& operator=(const Planner&) = delete;
+    ~Planner() = default;
 
     void set_service(const kube::ObjectKey& key, ServiceRef service);
     void set_slice(const kube::ObjectKey& key, SliceRef slice);
@@ -24,23 +28,27 @@ public:
     // zone of another node those with weights; what is new of this node or the settings can touch
     // any Service.
     void set_context(Context context);
-    void mark_dirty(const kube::ObjectKey& service);
 
     [[nodiscard]] const Context& context() const { return context_; }
+    // Of a Service that is known or only named by slices; the view lasts until the next call.
+    [[nodiscard]] std::span<const SliceRef> slices_of(const kube::ObjectKey& service) const;
     // What became of the tables since the last call; the first time, all of them.
     [[nodiscard]] Changes take_changes();
-    // The whole, as plan() gives it; the same pointer while nothing changes. Costs a copy of the
-    // map: for tests and for those who look at everything anyway.
-    [[nodiscard]] std::shared_ptr<const Tables> tables();
     // How many Services have been planned so far.
     [[nodiscard]] std::size_t planned() const { return planned_; }
+    // How many have tables, as of the last take_changes().
+    [[nodiscard]] std::size_t proxied() const { return proxied_; }
 
 private:
     struct Entry {
         ServiceRef service;                           // null: slices come before their Service
         std::vector<SliceRef> slices;                 // by slice name, as in plan()
         std::shared_ptr<const ServiceTables> tables;  // null: not proxied
+        bool dirty = false;                           // is in dirty_
     };
+    // By Service; what belongs to none has the key with empty names.
+    using Entries = std::map<kube::ObjectKey, Entry>;
+    using Record = Entries::value_type;
     struct ByKey {
         using is_transparent = void;
         bool operator()(const SliceRef& a, const SliceRef& b) const {
@@ -54,24 +62,22 @@ private:
         }
     };
 
-    void forget_slice(const kube::ObjectKey& key);
-    void drop_if_empty(const kube::ObjectKey& key);
+    [[nodiscard]] Record& record_of(const kube::EndpointSlice& slice);
+    void mark_dirty(Record& record);
     void mark_all_dirty();
     void mark_weighted_dirty();
     void mark_dirty_on(const std::set<std::string, std::less<>>& nodes);
-    void replan_dirty();
-    [[nodiscard]] std::shared_ptr<const ServiceTables> replan(
-        const kube::ObjectKey& key, const Entry& entry
-    );
+    void forget_slice(const kube::ObjectKey& key);
+    void drop_if_empty(const Record& record);
+    [[nodiscard]] std::shared_ptr<const ServiceTables> replan(const Record& record);
 
     Context context_;
     MarkAllocator marks_;
-    std::map<kube::ObjectKey, Entry> entries_;
+    Entries entries_;
     std::set<SliceRef, ByKey> slices_;
-    std::set<kube::ObjectKey> dirty_;
-    std::set<kube::ObjectKey> changed_;    // since take_changes()
-    std::shared_ptr<const Tables> whole_;  // null: to be made anew
+    std::vector<Record*> dirty_;  // of entries_, which keeps what is dirty
     std::size_t planned_ = 0;
+    std::size_t proxied_ = 0;
 };
 
 }  // namespace steelyard::proxy

@@ -117,19 +117,4 @@ std::span<const SetName> all_set_names() {
     return kNames;
 }
 
-std::set<net::IpAddress> servable_addresses(const KernelTables& tables) {
-    std::set<net::IpAddress> servable;
-    for (const auto& [key, server] : tables.virtual_servers) {
-        const bool serves = std::any_of(
-            server.real_servers.begin(),
-            server.real_servers.end(),
-            [](const auto& real_server) { return real_server.second > 0; }
-        );
-        if (serves && key.mark == 0) {
-            servable.insert(key.endpoint.address);
-        }
-    }
-    return servable;
-}
-
 }  // namespace steelyard::proxy

@@ -4,6 +4,7 @@
 #include "common/net/prefix.hpp"
 #include "speaker/proxy/config.hpp"
 #include "speaker/proxy/flat_map.hpp"
+#include "speaker/proxy/scheduler_name.hpp"
 #include "speaker/proxy/shared.hpp"
 
 #include <chrono>
@@ -36,7 +37,7 @@ struct VirtualServerKey {
 // How a virtual server spreads connections; `persistence` 0 means no session affinity. The kernel
 // gives a persistent server of a mark no way to translate ports.
 struct Scheduling {
-    std::string scheduler = "rr";
+    SchedulerName scheduler = "rr";
     std::uint32_t persistence = 0;
     SchedulerFlags flags;
     friend bool operator==(const Scheduling&, const Scheduling&) = default;
@@ -132,9 +133,5 @@ struct KernelTables {
     std::map<SetId, std::map<SetEntry, std::uint32_t>> sets;  // -> mark, 0 for none
     friend bool operator==(const KernelTables&, const KernelTables&) = default;
 };
-
-// Addresses with a virtual server that has somewhere to send traffic. Computed from what the kernel
-// acknowledged, this is what a node may announce.
-[[nodiscard]] std::set<net::IpAddress> servable_addresses(const KernelTables& tables);
 
 }  // namespace steelyard::proxy

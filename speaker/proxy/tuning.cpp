@@ -117,7 +117,7 @@ private:
     static std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
     void scheduler() {
-        std::string& chosen = tuning_.scheduling.scheduler;
+        SchedulerName& chosen = tuning_.scheduling.scheduler;
         chosen = config_.scheduler;
         const auto wanted =
             find({"steelyard.io/ipvs-scheduler", "kube-router.io/service.scheduler"});
@@ -137,6 +137,7 @@ private:
 
     void flags() {
         Scheduling& scheduling = tuning_.scheduling;
+        const std::string name(scheduling.scheduler);
         if (!own_scheduler_) {
             scheduling.flags = config_.scheduler_flags;
         }
@@ -144,21 +145,20 @@ private:
             find({"steelyard.io/ipvs-scheduler-flags", "kube-router.io/service.schedflags"});
         if (!wanted) {
             // kube-proxy's choice: with `mh` the source port takes part in the hash.
-            scheduling.flags.source_port_hash |= scheduling.scheduler == "mh";
+            scheduling.flags.source_port_hash |= name == "mh";
             return;
         }
         SchedulerFlags flags;
         for (const std::string_view item : items(wanted->value)) {
-            if (item == scheduling.scheduler + "-port" && has_flags()) {
+            if (item == name + "-port" && has_flags()) {
                 flags.source_port_hash = true;
-            } else if (item == scheduling.scheduler + "-fallback" && has_flags()) {
+            } else if (item == name + "-fallback" && has_flags()) {
                 flags.fallback = true;
             } else {
                 complain(
                     *wanted,
-                    quoted(item) + " is not a flag of the scheduler " + scheduling.scheduler +
-                        (has_flags() ? " (" + scheduling.scheduler + "-port, " +
-                                           scheduling.scheduler + "-fallback)"
+                    quoted(item) + " is not a flag of the scheduler " + name +
+                        (has_flags() ? " (" + name + "-port, " + name + "-fallback)"
                                      : ", which has none")
                 );
             }
@@ -182,9 +182,9 @@ private:
         }
         tuning_.weights = std::move(*parsed);
         // Weights mean nothing to these two; what was meant is their weighted kind.
-        std::string& scheduler = tuning_.scheduling.scheduler;
+        SchedulerName& scheduler = tuning_.scheduling.scheduler;
         if (!own_scheduler_ && (scheduler == "rr" || scheduler == "lc")) {
-            scheduler.insert(0, "w");
+            scheduler = "w" + std::string(scheduler);
         }
     }
 
