@@ -259,17 +259,22 @@ private:
 
     // Clients inside the cluster reach all endpoints of a frontend with a Local policy, as if they
     // had gone out and come in elsewhere. The answer has to come back through this node: that of a
-    // pod of this node does, others need this node's address.
+    // pod of this node does, others need this node's address. Without the node's own pod ranges the
+    // frontend tells most of them apart: a pod elsewhere meets virtual addresses on its own node
+    // and comes here for a node port only. There a connection that works matters more than a local
+    // pod's address; towards virtual addresses network policies go by it.
     Chain short_circuit() const {
         Chain chain{this->chain("SHORT-CIRCUIT"), {}};
         chain.rules.push_back("-m addrtype --src-type LOCAL" + jump("MARK-MASQ"));
         const std::vector<std::string> here = sources(config_.node_pod_cidrs);
-        if (config_.detect.kind == LocalDetection::Kind::ClusterCidr && !here.empty()) {
+        if (config_.detect.kind == LocalDetection::Kind::ClusterCidr) {
             for (const std::string& prefix : here) {
                 chain.rules.push_back(prefix + "-j RETURN");
             }
+            const std::string where =
+                here.empty() ? not_in_set(SetName::IpvsIps, "dst") + " " : std::string();
             for (const std::string& prefix : from_pods()) {
-                chain.rules.push_back(prefix + "-j " + this->chain("MARK-MASQ"));
+                chain.rules.push_back(prefix + where + "-j " + this->chain("MARK-MASQ"));
             }
         }
         return chain;

@@ -40,14 +40,18 @@ Source cluster_ip_source(const Case& c) {
 }
 
 // A client inside the cluster that a Local policy does not hold. Its answers have to pass this
-// node: those to its own pods do. This last case goes beyond kube-proxy, which loses the
-// connection.
+// node: those to its own pods do. For pods elsewhere this goes beyond kube-proxy, which loses the
+// connection. Where the two cannot be told apart it depends on the frontend: a virtual address is
+// met on the client's own node, so whoever comes here with one is of this node; another node's port
+// is asked over the network by anybody.
 Source short_circuit_source(const Case& c) {
     if (c.client == Client::Node) {
         return Source::Node;
     }
-    const bool elsewhere = c.client == Client::PodElsewhere && c.node_pod_cidrs_known;
-    return elsewhere ? Source::Node : Source::Kept;
+    if (c.detect == Kind::ClusterCidr && !c.node_pod_cidrs_known) {
+        return c.frontend == Frontend::NodePort ? Source::Node : Source::Kept;
+    }
+    return c.client == Client::PodElsewhere ? Source::Node : Source::Kept;
 }
 
 }  // namespace
