@@ -3,23 +3,6 @@
 #include <utility>
 
 namespace steelyard::speaker {
-namespace {
-
-bgp::BfdState as_bgp_sees(bfd::State state) {
-    switch (state) {
-        case bfd::State::AdminDown:
-            return bgp::BfdState::AdminDown;
-        case bfd::State::Down:
-            return bgp::BfdState::Down;
-        case bfd::State::Init:
-            return bgp::BfdState::Init;
-        case bfd::State::Up:
-            return bgp::BfdState::Up;
-    }
-    return bgp::BfdState::None;
-}
-
-}  // namespace
 
 WireBgp::WireBgp(
     const asio::any_io_executor& executor, io::BgpDriver::Options options, Handlers handlers
@@ -44,7 +27,7 @@ WireBgp::WireBgp(
           executor,
           {},
           {[this](const std::string& key, bfd::State state, bfd::Diagnostic, Instant) {
-               bgp_.on_bfd(key, as_bgp_sees(state));
+               bgp_.on_bfd(key, io::as_bgp_sees(state));
            },
            [this](const std::string& line) {
                handlers_.on_log(io::BgpDriver::Level::Warning, "BFD: " + line);
@@ -70,23 +53,10 @@ void WireBgp::set_draining(bool draining) {
 }
 
 void WireBgp::follow_bfd() {
-    std::vector<bfd::SessionConfig> sessions;
+    auto sessions = io::bfd_sessions(wanted_, profiles_);
     std::set<std::string> watched;
-    for (const io::BfdWanted& wanted : wanted_) {
-        const auto profile = profiles_.find(wanted.peer);
-        if (profile == profiles_.end()) {
-            continue;
-        }
-        bfd::SessionConfig session;
-        session.key = wanted.peer;
-        session.remote = wanted.remote;
-        session.local = wanted.local;
-        session.interface = wanted.interface;
-        session.vrf = wanted.vrf;
-        session.multihop = wanted.multihop;
-        session.profile = profile->second;
+    for (const bfd::SessionConfig& session : sessions) {
         watched.insert(session.key);
-        sessions.push_back(std::move(session));
     }
     bfd_.set_sessions(std::move(sessions));
     const std::set<std::string> before = std::exchange(watched_, std::move(watched));

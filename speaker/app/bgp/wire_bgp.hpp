@@ -6,11 +6,11 @@
 #include "speaker/bgp/rib/route.hpp"
 #include "speaker/bgp/session/peer_config.hpp"
 #include "speaker/io/bfd/bfd_driver.hpp"
+#include "speaker/io/bgp/bfd_sessions.hpp"
 #include "speaker/io/bgp/bgp_driver.hpp"
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -22,8 +22,8 @@ namespace steelyard::speaker {
 
 // Whom this node speaks BGP with.
 struct BgpPeers {
-    std::vector<bgp::PeerConfig> peers;                         // names differ
-    std::map<std::string, bfd::Profile, std::less<>> profiles;  // of those that want BFD, by name
+    std::vector<bgp::PeerConfig> peers;  // names differ
+    io::BfdProfiles profiles;            // of those that want BFD
     friend bool operator==(const BgpPeers&, const BgpPeers&) = default;
 };
 
@@ -63,7 +63,7 @@ private:
     Handlers handlers_;
     io::BgpDriver bgp_;
     io::BfdDriver bfd_;
-    std::map<std::string, bfd::Profile, std::less<>> profiles_;
+    io::BfdProfiles profiles_;
     std::vector<io::BfdWanted> wanted_;
     std::set<std::string> watched_;  // peers with a BFD session
 };

@@ -2,6 +2,7 @@
 #include "common/rt/sleep.hpp"
 #include "common/rt/task_group.hpp"
 #include "speaker/io/bfd/bfd_driver.hpp"
+#include "speaker/io/bgp/bfd_sessions.hpp"
 #include "speaker/io/bgp/bgp_driver.hpp"
 #include "speaker/io/netlink/link_monitor.hpp"
 
@@ -306,7 +307,7 @@ private:
             tell_changes(*status);
         };
         out.on_bfd_wanted = [this](const std::vector<io::BfdWanted>& wanted) {
-            want_bfd(wanted);
+            bfd_.set_sessions(io::bfd_sessions(wanted, profiles_));
         };
         out.on_log = [](io::BgpDriver::Level level, const std::string& line) {
             const bool warning = level == io::BgpDriver::Level::Warning;
@@ -329,42 +330,12 @@ private:
                      {"state", to_string(state)},
                      {"diagnostic", to_string(why)}}
                 );
-                bgp_.on_bfd(key, session_state(state));
+                bgp_.on_bfd(key, io::as_bgp_sees(state));
             };
         out.on_trouble = [](const std::string& line) {
             print({{"event", "log"}, {"level", "warning"}, {"line", line}});
         };
         return out;
-    }
-
-    static bgp::BfdState session_state(bfd::State state) {
-        switch (state) {
-            case bfd::State::AdminDown:
-                return bgp::BfdState::AdminDown;
-            case bfd::State::Down:
-                return bgp::BfdState::Down;
-            case bfd::State::Init:
-                return bgp::BfdState::Init;
-            case bfd::State::Up:
-                return bgp::BfdState::Up;
-        }
-        return bgp::BfdState::None;
-    }
-
-    void want_bfd(const std::vector<io::BfdWanted>& wanted) {
-        std::vector<bfd::SessionConfig> sessions;
-        for (const io::BfdWanted& one : wanted) {
-            bfd::SessionConfig session;
-            session.key = one.peer;
-            session.remote = one.remote;
-            session.local = one.local;
-            session.interface = one.interface;
-            session.vrf = one.vrf;
-            session.multihop = one.multihop;
-            session.profile = profiles_[one.peer];
-            sessions.push_back(std::move(session));
-        }
-        bfd_.set_sessions(std::move(sessions));
     }
 
     // A line for each peer whose state or trouble is another one, and for each that came in sync.
@@ -511,7 +482,7 @@ private:
 
     asio::io_context& ioc_;
     rt::TaskGroup tasks_;
-    std::map<std::string, bfd::Profile> profiles_;
+    io::BfdProfiles profiles_;
     std::map<std::string, Told> told_;
     std::map<std::uint64_t, Instant> applied_;
     std::uint64_t sequence_ = 0;

@@ -1,4 +1,5 @@
 #include "speaker/bgp/wire/message.hpp"
+#include "speaker/io/bgp/bfd_sessions.hpp"
 #include "speaker/io/bgp/link.hpp"
 #include "speaker/io/bgp/next_hops.hpp"
 #include "speaker/io/bgp/pacer.hpp"
@@ -226,6 +227,36 @@ TEST(LinkTest, RoutesNotYetBegunAreDroppedAtAMessagesBorder) {
         EXPECT_EQ(link.out.size(), (begun + 1) * 19) << written;
         EXPECT_LE(link.written, link.out.size()) << written;
     }
+}
+
+TEST(BfdSessionsTest, AWantedSessionIsThatOfItsPeersProfile) {
+    BfdWanted wanted;
+    wanted.peer = "tor";
+    wanted.remote = ip("2001:db8::1");
+    wanted.local = ip("2001:db8::2");
+    wanted.interface = "eth0";
+    wanted.vrf = "red";
+    wanted.multihop = true;
+    bfd::SessionConfig session;
+    session.key = "tor";
+    session.remote = ip("2001:db8::1");
+    session.local = ip("2001:db8::2");
+    session.interface = "eth0";
+    session.vrf = "red";
+    session.multihop = true;
+    session.profile.multiplier = 5;
+    const BfdProfiles profiles{{"spine", {}}, {"tor", session.profile}};
+    BfdWanted unknown;
+    unknown.peer = "stranger";
+
+    EXPECT_EQ(bfd_sessions({unknown, wanted}, profiles), std::vector{session});
+}
+
+TEST(BfdSessionsTest, EveryStateHasItsName) {
+    EXPECT_EQ(as_bgp_sees(bfd::State::AdminDown), bgp::BfdState::AdminDown);
+    EXPECT_EQ(as_bgp_sees(bfd::State::Down), bgp::BfdState::Down);
+    EXPECT_EQ(as_bgp_sees(bfd::State::Init), bgp::BfdState::Init);
+    EXPECT_EQ(as_bgp_sees(bfd::State::Up), bgp::BfdState::Up);
 }
 
 }  // namespace
