@@ -113,25 +113,6 @@ awaitable<Result<std::string>> Iptables::save(net::Family family) {
     co_return co_await run(std::move(command), "");
 }
 
-awaitable<Result<bool>> Iptables::has_chain(
-    net::Family family, std::string table, std::string chain
-) {
-    std::vector<std::string> command;
-    command.emplace_back(
-        std::string(family == net::Family::V4 ? "iptables-" : "ip6tables-") +
-        std::string(to_string(variant()))
-    );
-    command.emplace_back("-t");
-    command.push_back(std::move(table));
-    command.emplace_back("-S");
-    command.push_back(std::move(chain));
-    const auto output = co_await run_process(std::move(command), "", kDeadline);
-    if (!output) {
-        co_return output.error();
-    }
-    co_return output->status == 0;
-}
-
 awaitable<Result<>> Iptables::restore(net::Family family, std::string text) {
     std::string failures;
     for (;;) {

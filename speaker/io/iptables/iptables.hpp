@@ -40,9 +40,6 @@ public:
     // iptables-restore --noflush: all of `text` or, a table at a time, nothing. When the preferred
     // variant cannot do it at all, the other one is tried and kept.
     awaitable<Result<>> restore(net::Family family, std::string text);
-    // Whether a chain is there: a look that costs the same however many rules others have. For
-    // noticing a flush between two full looks.
-    awaitable<Result<bool>> has_chain(net::Family family, std::string table, std::string chain);
     [[nodiscard]] Variant variant() const { return candidates_.front(); }
     // One line each; valid after start().
     [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
