@@ -2,6 +2,7 @@
 #include "common/kube/client/file.hpp"
 #include "common/log/log.hpp"
 #include "speaker/app/run.hpp"
+#include "speaker/io/dataplane/kernel_settings.hpp"
 #include "speaker/options/kube_proxy_config.hpp"
 #include "speaker/options/node_settings.hpp"
 #include "speaker/options/options.hpp"
@@ -63,7 +64,9 @@ int clean_node(const speaker::Options& options) {
 // --init-only: what needs a privileged container, and only that.
 int prepare_node(const speaker::Options& options, const log::Logger& logger) {
     const unsigned cores = std::thread::hardware_concurrency();
-    const auto written = speaker::write_node_settings(speaker::node_settings(options.proxy, cores));
+    const auto written = speaker::write_node_settings(
+        speaker::node_settings(options.proxy, cores, dataplane::running_kernel())
+    );
     for (const std::string& line : written.changed) {
         logger.info("setting written", {{"setting", line}});
     }

@@ -21,26 +21,6 @@ std::string sys(const std::string& name) {
     return "/proc/sys/" + name;
 }
 
-// Without these a Service does not work or works wrongly.
-std::vector<NodeSetting> required_settings() {
-    const auto one = [](const char* name, const char* value) {
-        return NodeSetting{sys(name), value, Rule::Exactly, true};
-    };
-    return {
-        // Masquerading and rules on the state of a connection need it.
-        one("net/ipv4/vs/conntrack", "1"),
-        // Clients of a pod that is gone get a reset, not silence.
-        one("net/ipv4/vs/expire_nodest_conn", "1"),
-        // Affinity does not hold on to a draining pod.
-        one("net/ipv4/vs/expire_quiescent_template", "1"),
-        one("net/ipv4/ip_forward", "1"),
-        // strictARP, always: service addresses sit on a local device, and only the speaker decides
-        // which node answers for them.
-        one("net/ipv4/conf/all/arp_ignore", "1"),
-        one("net/ipv4/conf/all/arp_announce", "2"),
-    };
-}
-
 void add_conntrack(
     const proxy::ConntrackSettings& conntrack, unsigned cores, std::vector<NodeSetting>& settings
 ) {
@@ -132,13 +112,16 @@ void keep_router_advertisements(const std::string& root, SettingsWritten& writte
 
 }  // namespace
 
-std::vector<NodeSetting> node_settings(const proxy::ProxyConfig& config, unsigned cores) {
+std::vector<NodeSetting> node_settings(
+    const proxy::ProxyConfig& config, unsigned cores, std::optional<proxy::KernelVersion> kernel
+) {
     if (config.mode == proxy::Mode::AnnounceOnly) {
         return {};
     }
-    std::vector<NodeSetting> settings = required_settings();
-    // A node without IPv6 has no such file, and serves IPv4 all the same.
-    settings.push_back({sys(kForwarding6), "1"});
+    std::vector<NodeSetting> settings;
+    for (const proxy::Sysctl& sysctl : proxy::required_sysctls(kernel)) {
+        settings.push_back({sys(sysctl.name), sysctl.value, Rule::Exactly, !sysctl.optional});
+    }
     if (config.mode == proxy::Mode::Full) {  // else they are kube-proxy's
         add_conntrack(config.conntrack, cores, settings);
     }

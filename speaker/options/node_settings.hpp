@@ -1,8 +1,10 @@
 #pragma once
 
 #include "speaker/proxy/config.hpp"
+#include "speaker/proxy/sysctls.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +30,7 @@ struct NodeSetting {
 
 // In the order of writing; nothing for announce-only, where the kernel's Services are another's.
 [[nodiscard]] std::vector<NodeSetting> node_settings(
-    const proxy::ProxyConfig& config, unsigned cores
+    const proxy::ProxyConfig& config, unsigned cores, std::optional<proxy::KernelVersion> kernel
 );
 
 // What came of them, a line each.

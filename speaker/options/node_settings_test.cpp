@@ -14,9 +14,11 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
+constexpr proxy::KernelVersion kKernel{6, 1};
+
 std::map<std::string, std::string> wanted(const proxy::ProxyConfig& config, unsigned cores) {
     std::map<std::string, std::string> values;
-    for (const NodeSetting& setting : node_settings(config, cores)) {
+    for (const NodeSetting& setting : node_settings(config, cores, kKernel)) {
         values[setting.path] = setting.value;
     }
     return values;
@@ -79,7 +81,21 @@ TEST(NodeSettingsTest, AnnounceOnlyWritesNothing) {
     proxy::ProxyConfig config;
     config.mode = proxy::Mode::AnnounceOnly;
 
-    EXPECT_THAT(node_settings(config, 8), IsEmpty());
+    EXPECT_THAT(node_settings(config, 8, kKernel), IsEmpty());
+}
+
+// The speaker itself looks for the same ones at its start, and cannot write them.
+TEST(NodeSettingsTest, WhatServicesNeedIsRequiredButWhereTheKernelMayLackIt) {
+    std::map<std::string, bool> required;
+    for (const NodeSetting& setting : node_settings({}, 1, proxy::KernelVersion{5, 4})) {
+        required[setting.path] = setting.required;
+    }
+    for (const proxy::Sysctl& sysctl : proxy::required_sysctls(proxy::KernelVersion{5, 4})) {
+        ASSERT_TRUE(required.contains("/proc/sys/" + sysctl.name)) << sysctl.name;
+        EXPECT_EQ(required.at("/proc/sys/" + sysctl.name), !sysctl.optional) << sysctl.name;
+    }
+    EXPECT_TRUE(required.contains("/proc/sys/net/ipv4/vs/conn_reuse_mode"));
+    EXPECT_FALSE(wanted({}, 1).contains("/proc/sys/net/ipv4/vs/conn_reuse_mode"));
 }
 
 // A folder that plays /.

@@ -2,22 +2,7 @@
 
 #include <sys/utsname.h>
 
-#include <charconv>
-
 namespace steelyard::dataplane {
-
-std::optional<KernelVersion> parse_kernel_version(std::string_view release) {
-    const char* const end = release.data() + release.size();
-    KernelVersion version;
-    const auto [dot, error] = std::from_chars(release.data(), end, version.major);
-    if (error != std::errc() || dot == end || *dot != '.') {
-        return std::nullopt;
-    }
-    if (std::from_chars(dot + 1, end, version.minor).ec != std::errc()) {
-        return std::nullopt;
-    }
-    return version;
-}
 
 std::optional<KernelVersion> running_kernel() {
     utsname name{};
@@ -25,21 +10,9 @@ std::optional<KernelVersion> running_kernel() {
 }
 
 std::vector<netlink::Sysctl> proxy_settings(std::optional<KernelVersion> kernel) {
-    std::vector<netlink::Sysctl> settings = {
-        {"net/ipv4/vs/conntrack", "1"},
-        // A connection to a real server that is gone ends at its next packet instead of vanishing.
-        {"net/ipv4/vs/expire_nodest_conn", "1"},
-        {"net/ipv4/vs/expire_quiescent_template", "1"},
-        {"net/ipv4/ip_forward", "1"},
-        {"net/ipv6/conf/all/forwarding", "1", true},
-        // Virtual addresses are announced by the speaker that owns them, never by the kernel.
-        {"net/ipv4/conf/all/arp_ignore", "1"},
-        {"net/ipv4/conf/all/arp_announce", "2"},
-    };
-    // Before 5.9 a client that used a source port again lost its first packet; 0 avoids that.
-    // Later kernels do right with their own default, whatever it is.
-    if (kernel && *kernel >= KernelVersion{4, 1} && *kernel < KernelVersion{5, 9}) {
-        settings.push_back({"net/ipv4/vs/conn_reuse_mode", "0", true});
+    std::vector<netlink::Sysctl> settings;
+    for (const proxy::Sysctl& sysctl : proxy::required_sysctls(kernel)) {
+        settings.push_back({sysctl.name, sysctl.value, sysctl.optional});
     }
     return settings;
 }
