@@ -36,6 +36,17 @@ struct Context {
     friend bool operator==(const Context&, const Context&) = default;
 };
 
+// Some of the families.
+struct Families {
+    bool v4 = false;
+    bool v6 = false;
+    void insert(net::Family family) { (family == net::Family::V4 ? v4 : v6) = true; }
+    [[nodiscard]] bool contains(net::Family family) const {
+        return family == net::Family::V4 ? v4 : v6;
+    }
+    friend bool operator==(const Families&, const Families&) = default;
+};
+
 struct ServiceTables {
     FlatMap<VirtualServerKey, VirtualServerRef> virtual_servers;
     FlatSet<net::IpAddress> addresses;           // to be bound; in which way is for Desired to say
@@ -47,9 +58,9 @@ struct ServiceTables {
     // reports and what makes this node a candidate under externalTrafficPolicy: Local.
     std::size_t local_ready_endpoints = 0;
     std::uint16_t health_check_node_port = 0;  // 0: none
-    // A Local policy that sends nothing from here though there are endpoints elsewhere.
-    bool no_local_internal = false;
-    bool no_local_external = false;
+    // Where a Local policy sends nothing from here though there are endpoints elsewhere.
+    Families no_local_internal;
+    Families no_local_external;
     friend bool operator==(const ServiceTables&, const ServiceTables&) = default;
 };
 

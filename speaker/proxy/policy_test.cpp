@@ -91,8 +91,8 @@ TEST_F(PolicyTest, ALocalPolicyWithoutAnEndpointHereIsToldOf) {
             slice_.endpoints.push_back(endpoint("10.244.2.1", "b"));
         }
         const ServiceTables tables = plan_it();
-        EXPECT_EQ(tables.no_local_internal, row.no_internal);
-        EXPECT_EQ(tables.no_local_external, row.no_external);
+        EXPECT_EQ(tables.no_local_internal, (Families{row.no_internal, false}));
+        EXPECT_EQ(tables.no_local_external, (Families{row.no_external, false}));
     }
 }
 
@@ -102,7 +102,7 @@ TEST_F(PolicyTest, AnExternalPolicyNeedsAnExternalFrontend) {
     service_.ports[0].node_port = 0;
     slice_.endpoints = {endpoint("10.244.2.1", "b")};
     EXPECT_THAT(mark_servers(plan_it()), IsEmpty());
-    EXPECT_FALSE(plan_it().no_local_external);
+    EXPECT_EQ(plan_it().no_local_external, Families());
 
     service_.external_ips = {ip("198.51.100.7")};
     EXPECT_THAT(mark_servers(plan_it()), SizeIs(1));
@@ -157,6 +157,7 @@ TEST_F(PolicyTest, BothFamiliesShareTheNumberOfAMark) {
     EXPECT_EQ(to_string(servers[1].first).substr(0, 4), "FWM ");
     EXPECT_THAT(texts(servers[1].second.real_servers), ElementsAre("[fd00:2::1]:8080"));
     EXPECT_THAT(members(tables, SetName::NoLocal), ElementsAre("[fd00:77::1]:80"));
+    EXPECT_EQ(tables.no_local_external, (Families{false, true}));
 }
 
 TEST_F(PolicyTest, InLoadBalancerModeOnlyItsAddressesAreMarked) {
@@ -167,7 +168,7 @@ TEST_F(PolicyTest, InLoadBalancerModeOnlyItsAddressesAreMarked) {
     const ServiceTables tables = plan_it();
     EXPECT_THAT(members(tables, SetName::InternalMark), ElementsAre("192.0.2.1:80"));
     EXPECT_THAT(members(tables, SetName::NoLocal), ElementsAre("192.0.2.1:80"));
-    EXPECT_FALSE(tables.no_local_internal);
+    EXPECT_EQ(tables.no_local_internal, Families());
 }
 
 // Affinity of a Service port, by whichever of its frontends a client comes. A persistent server of

@@ -146,7 +146,7 @@ void ServicePlan::add_port(
     }
     add_load_balancer_ips(family, port, frontends);
     add_servers(port.protocol, frontends, behind);
-    add_no_local(port, frontends, behind);
+    add_no_local(family, port, frontends, behind);
     if (external_local_) {
         add_internal_mark(family, port, frontends, behind);
     }
@@ -376,14 +376,20 @@ void ServicePlan::add_servers(
 }
 
 void ServicePlan::add_no_local(
-    const kube::ServicePort& port, const Frontends& frontends, const Backends& backends
+    Family family,
+    const kube::ServicePort& port,
+    const Frontends& frontends,
+    const Backends& backends
 ) {
     if (!backends.selection.anywhere || !backends.selection.local.usable.empty()) {
         return;
     }
-    const bool internal_too = internal_local_ && context_.config.mode == Mode::Full;
-    tables_.no_local_internal = tables_.no_local_internal || internal_too;
-    tables_.no_local_external = tables_.no_local_external || external_local_;
+    if (internal_local_ && context_.config.mode == Mode::Full) {
+        tables_.no_local_internal.insert(family);
+    }
+    if (external_local_) {
+        tables_.no_local_external.insert(family);
+    }
     for (const Frontend& frontend : frontends) {
         if (frontend.leads_to == MarkKind::NodeLocal) {
             add_entry(

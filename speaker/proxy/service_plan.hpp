@@ -62,7 +62,12 @@ private:
     void add_hairpins(net::Protocol protocol, const Candidates& candidates);
 
     void add_servers(net::Protocol protocol, const Frontends& frontends, const Backends& backends);
-    void add_no_local(const kube::ServicePort& port, const Frontends& frontends, const Backends& b);
+    void add_no_local(
+        net::Family family,
+        const kube::ServicePort& port,
+        const Frontends& frontends,
+        const Backends& backends
+    );
     void add_internal_mark(
         net::Family family,
         const kube::ServicePort& port,

@@ -317,7 +317,9 @@ void ProxySide::note_success(const dataplane::Report& report) {
     }
     // A load balancer that asks is sent here only once the kernel has it.
     if (applied_ && options_.proxy.mode == proxy::Mode::Full) {
-        health_ports_.sync(effects_.health_ports());
+        if (const auto ports = effects_.take_health_ports()) {
+            health_ports_.sync(*ports);
+        }
     }
     unservable_ = report.unservable;
     metrics_.on_report(report);
@@ -382,11 +384,12 @@ void ProxySide::count() {
         return;
     }
     metrics_.set_counters(dataplane_->counters());
-    metrics_.set_objects({{"services", effects_.services()}});
-    // Counted per Service, whichever families it has.
-    metrics_.set_no_local_endpoints(
-        net::Family::V4, effects_.without_local_internal(), effects_.without_local_external()
-    );
+    metrics_.set_objects({{"services", planner_.proxied()}});
+    for (const net::Family family : kFamilies) {
+        metrics_.set_no_local_endpoints(
+            family, effects_.without_local_internal(family), effects_.without_local_external(family)
+        );
+    }
 }
 
 }  // namespace steelyard::speaker

@@ -1,17 +1,33 @@
 #include "speaker/app/proxy/side_effects.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace steelyard::speaker {
 namespace {
 
-void put(std::set<kube::ObjectKey>& keys, const kube::ObjectKey& key, bool in) {
-    if (in) {
-        keys.insert(key);
-    } else {
-        keys.erase(key);
+constexpr std::array kFamilies{net::Family::V4, net::Family::V6};
+
+void put(
+    std::map<net::Family, std::set<kube::ObjectKey>>& keys,
+    const kube::ObjectKey& key,
+    const proxy::Families& in
+) {
+    for (const net::Family family : kFamilies) {
+        if (in.contains(family)) {
+            keys[family].insert(key);
+        } else {
+            keys[family].erase(key);
+        }
     }
+}
+
+std::size_t count(
+    const std::map<net::Family, std::set<kube::ObjectKey>>& keys, net::Family family
+) {
+    const auto found = keys.find(family);
+    return found == keys.end() ? 0 : found->second.size();
 }
 
 bool restricts(const std::vector<net::Prefix>& ranges, net::Family family) {
@@ -37,7 +53,7 @@ std::optional<std::vector<net::IpAddress>> listening_addresses(const proxy::Cont
         return addresses;
     }
     bool restricted = false;
-    for (const net::Family family : {net::Family::V4, net::Family::V6}) {
+    for (const net::Family family : kFamilies) {
         if (!restricts(ranges, family)) {
             addresses.push_back(
                 family == net::Family::V4 ? net::IpAddress() : net::IpAddress::v6({})
@@ -64,16 +80,9 @@ std::vector<Complaint> SideEffects::follow(const proxy::Changes& changes) {
             forget(key);
             continue;
         }
-        if (key != kube::ObjectKey()) {
-            services_.insert(key);
-        }
         put(no_internal_, key, tables->no_local_internal);
         put(no_external_, key, tables->no_local_external);
-        if (tables->health_check_node_port == 0) {
-            health_.erase(key);
-        } else {
-            health_[key] = {key, tables->health_check_node_port, tables->local_ready_endpoints};
-        }
+        set_health(key, *tables);
         std::set<std::string> lines(tables->complaints.begin(), tables->complaints.end());
         const auto told = complaints_.find(key);
         for (const std::string& line : lines) {
@@ -90,15 +99,37 @@ std::vector<Complaint> SideEffects::follow(const proxy::Changes& changes) {
     return fresh;
 }
 
-void SideEffects::forget(const kube::ObjectKey& service) {
-    services_.erase(service);
-    health_.erase(service);
-    complaints_.erase(service);
-    no_internal_.erase(service);
-    no_external_.erase(service);
+void SideEffects::set_health(const kube::ObjectKey& service, const proxy::ServiceTables& tables) {
+    if (tables.health_check_node_port == 0) {
+        health_changed_ = health_.erase(service) > 0 || health_changed_;
+        return;
+    }
+    const health::ServiceHealth next{
+        service, tables.health_check_node_port, tables.local_ready_endpoints};
+    health::ServiceHealth& health = health_[service];
+    health_changed_ = health_changed_ || health != next;
+    health = next;
 }
 
-std::vector<health::ServiceHealth> SideEffects::health_ports() const {
+void SideEffects::forget(const kube::ObjectKey& service) {
+    set_health(service, {});
+    complaints_.erase(service);
+    put(no_internal_, service, {});
+    put(no_external_, service, {});
+}
+
+std::size_t SideEffects::without_local_internal(net::Family family) const {
+    return count(no_internal_, family);
+}
+
+std::size_t SideEffects::without_local_external(net::Family family) const {
+    return count(no_external_, family);
+}
+
+std::optional<std::vector<health::ServiceHealth>> SideEffects::take_health_ports() {
+    if (!std::exchange(health_changed_, false)) {
+        return std::nullopt;
+    }
     std::vector<health::ServiceHealth> list;
     list.reserve(health_.size());
     for (const auto& [key, health] : health_) {

@@ -33,20 +33,24 @@ public:
     // The complaints that are new.
     std::vector<Complaint> follow(const proxy::Changes& changes);
 
-    [[nodiscard]] std::vector<health::ServiceHealth> health_ports() const;
-    [[nodiscard]] std::size_t services() const { return services_.size(); }
-    // Services whose Local policy sends nothing from here though there are endpoints elsewhere.
-    [[nodiscard]] std::size_t without_local_internal() const { return no_internal_.size(); }
-    [[nodiscard]] std::size_t without_local_external() const { return no_external_.size(); }
+    // Health-check node ports, once after each change to them; nothing while they are the same.
+    [[nodiscard]] std::optional<std::vector<health::ServiceHealth>> take_health_ports();
+    // Services whose Local policy, in this family, sends nothing from here though there are
+    // endpoints elsewhere.
+    [[nodiscard]] std::size_t without_local_internal(net::Family family) const;
+    [[nodiscard]] std::size_t without_local_external(net::Family family) const;
 
 private:
+    using ByFamily = std::map<net::Family, std::set<kube::ObjectKey>>;
+
+    void set_health(const kube::ObjectKey& service, const proxy::ServiceTables& tables);
     void forget(const kube::ObjectKey& service);
 
-    std::set<kube::ObjectKey> services_;
     std::map<kube::ObjectKey, health::ServiceHealth> health_;
+    bool health_changed_ = true;  // since it was taken
     std::map<kube::ObjectKey, std::set<std::string>> complaints_;
-    std::set<kube::ObjectKey> no_internal_;
-    std::set<kube::ObjectKey> no_external_;
+    ByFamily no_internal_;
+    ByFamily no_external_;
 };
 
 }  // namespace steelyard::speaker

@@ -9,6 +9,8 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Optional;
+using testing::SizeIs;
 
 const kube::ObjectKey kWeb{"default", "web"};
 
@@ -24,15 +26,42 @@ TEST(SideEffectsTest, HealthCheckPortsComeFollowAndGo) {
     tables.health_check_node_port = 30100;
     tables.local_ready_endpoints = 2;
     effects.follow(change(kWeb, tables));
-    EXPECT_THAT(effects.health_ports(), ElementsAre(health::ServiceHealth{kWeb, 30100, 2}));
+    EXPECT_THAT(
+        effects.take_health_ports(), Optional(ElementsAre(health::ServiceHealth{kWeb, 30100, 2}))
+    );
 
     tables.local_ready_endpoints = 0;
     effects.follow(change(kWeb, tables));
-    EXPECT_THAT(effects.health_ports(), ElementsAre(health::ServiceHealth{kWeb, 30100, 0}));
+    EXPECT_THAT(
+        effects.take_health_ports(), Optional(ElementsAre(health::ServiceHealth{kWeb, 30100, 0}))
+    );
 
     tables.health_check_node_port = 0;
     effects.follow(change(kWeb, tables));
-    EXPECT_THAT(effects.health_ports(), IsEmpty());
+    EXPECT_THAT(effects.take_health_ports(), Optional(IsEmpty()));
+}
+
+TEST(SideEffectsTest, HealthCheckPortsAreTakenOnceAfterEachChange) {
+    SideEffects effects;
+    EXPECT_THAT(effects.take_health_ports(), Optional(IsEmpty()));
+    EXPECT_EQ(effects.take_health_ports(), std::nullopt);
+
+    proxy::ServiceTables tables;
+    effects.follow(change({"default", "none"}, tables));
+    EXPECT_EQ(effects.take_health_ports(), std::nullopt);
+
+    tables.health_check_node_port = 30100;
+    effects.follow(change(kWeb, tables));
+    EXPECT_THAT(effects.take_health_ports(), Optional(SizeIs(1)));
+    effects.follow(change(kWeb, tables));
+    EXPECT_EQ(effects.take_health_ports(), std::nullopt);
+
+    proxy::Changes gone;
+    gone.services[kWeb] = nullptr;
+    effects.follow(gone);
+    EXPECT_THAT(effects.take_health_ports(), Optional(IsEmpty()));
+    effects.follow(gone);
+    EXPECT_EQ(effects.take_health_ports(), std::nullopt);
 }
 
 TEST(SideEffectsTest, ComplaintIsSaidOnceAndAgainAfterItWasMended) {
@@ -50,21 +79,26 @@ TEST(SideEffectsTest, ComplaintIsSaidOnceAndAgainAfterItWasMended) {
     EXPECT_THAT(effects.follow(change(kWeb, wrong)), ElementsAre(Complaint{kWeb, "port 0"}));
 }
 
-TEST(SideEffectsTest, CountsServicesAndThoseWithoutLocalEndpoints) {
+TEST(SideEffectsTest, CountsServicesWithoutLocalEndpointsInEachFamily) {
     SideEffects effects;
     proxy::ServiceTables lonely;
-    lonely.no_local_internal = lonely.no_local_external = true;
+    lonely.no_local_internal = {true, false};
+    lonely.no_local_external = {true, true};
     effects.follow(change(kWeb, lonely));
-    effects.follow(change(kube::ObjectKey(), {}));  // what belongs to no Service
-    EXPECT_EQ(effects.services(), 1);
-    EXPECT_EQ(effects.without_local_internal(), 1);
-    EXPECT_EQ(effects.without_local_external(), 1);
+    EXPECT_EQ(effects.without_local_internal(net::Family::V4), 1);
+    EXPECT_EQ(effects.without_local_internal(net::Family::V6), 0);
+    EXPECT_EQ(effects.without_local_external(net::Family::V4), 1);
+    EXPECT_EQ(effects.without_local_external(net::Family::V6), 1);
+
+    lonely.no_local_external = {false, true};
+    effects.follow(change(kWeb, lonely));
+    EXPECT_EQ(effects.without_local_external(net::Family::V4), 0);
 
     proxy::Changes gone;
     gone.services[kWeb] = nullptr;
     effects.follow(gone);
-    EXPECT_EQ(effects.services(), 0);
-    EXPECT_EQ(effects.without_local_external(), 0);
+    EXPECT_EQ(effects.without_local_internal(net::Family::V4), 0);
+    EXPECT_EQ(effects.without_local_external(net::Family::V6), 0);
 }
 
 TEST(DisturbanceTest, IsForeignChangesAtThreeLooksInARow) {
