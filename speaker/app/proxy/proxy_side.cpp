@@ -2,6 +2,7 @@
 
 #include "common/rt/sleep.hpp"
 #include "speaker/app/proxy/kube_proxy.hpp"
+#include "speaker/app/proxy/other_modes.hpp"
 #include "speaker/io/health/pages.hpp"
 
 #include <array>
@@ -100,6 +101,7 @@ awaitable<Result<>> ProxySide::start() {
             }
         }
     }
+    co_await leave_other_modes(executor_, options_.proxy, log_);
     const auto started = co_await dataplane_->start();
     for (const std::string& warning : dataplane_->warnings()) {
         log_.warn("node", {{"problem", warning}});
