@@ -227,5 +227,13 @@ TEST(SetNameTest, IsKubeProxysCutToTheKernelsLimit) {
     );
 }
 
+TEST(SchedulerNameTest, IsItsTextAndCutToTheKernelsLimit) {
+    EXPECT_EQ(std::string_view(SchedulerName("wlc")), "wlc");
+    EXPECT_EQ(std::string_view(SchedulerName()), "");
+    EXPECT_EQ(std::string_view(SchedulerName("fifteen-letters")), "fifteen-letters");
+    EXPECT_EQ(SchedulerName("fifteen-letters and more"), SchedulerName("fifteen-letters"));
+    EXPECT_FALSE(SchedulerName("rr") == SchedulerName("wrr"));
+}
+
 }  // namespace
 }  // namespace steelyard::proxy
