@@ -4,6 +4,8 @@
 #include "controller/app/allocator_gauges.hpp"
 #include "controller/app/api_metrics.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -16,6 +18,9 @@ constexpr const char* kComponent = "metallb-controller";  // as MetalLB's Events
 constexpr const char* kConfigurationInvalid = "ConfigurationInvalid";
 // An expiry that comes earlier than the one slept for is noticed this late at most.
 constexpr Duration kLongestSleep = 10s;
+// After as many decisions the heap is worth a look, as soon as they are written.
+constexpr std::size_t kMuch = 500;
+constexpr Duration kSettling = 1s;
 
 }  // namespace
 
@@ -65,6 +70,7 @@ Controller::Controller(
       wall_clock_(wall_clock),
       wake_(executor),
       expiry_changed_(executor),
+      much_decided_(executor),
       updates_(updates_counter(registry)),
       update_errors_(update_errors_counter(registry)),
       registry_(registry),
@@ -75,7 +81,8 @@ Controller::Controller(
           wall_clock,
           [this](const Error& error) {
               logger_.debug("an Event was not posted", {{"error", to_string(error)}});
-          }
+          },
+          [this] { logger_.warn("Events are dropped: too many Services have one at once", {}); }
       ),
       pool_status_(executor, api, logger, settings.ns, settings.pool_status_interval),
       reservation_writer_(executor, api, logger, update_errors_, settings.seed + 4),
@@ -144,6 +151,7 @@ void Controller::start(rt::TaskGroup& group) {
     group.spawn("events", events_.run());
     group.spawn("decide", decide());
     group.spawn("expiries", watch_expiries());
+    group.spawn("memory", give_back_memory());
     group.spawn("pool status", pool_status_.run());
     reservation_writer_.start(group);
     statuses_.start(group);
@@ -210,6 +218,11 @@ void Controller::plan() {
     for (controller_plan::ReservationChange& change : plan.reservations) {
         reservation_writer_.put(std::move(change));
     }
+    decided_ += plan.decided;
+    if (decided_ >= kMuch) {
+        decided_ = 0;
+        much_decided_.notify();
+    }
     pool_status_.put(planner_.counts());
     if (plan.next != expiry_) {
         expiry_ = plan.next;
@@ -230,6 +243,17 @@ awaitable<void> Controller::watch_expiries() {
             continue;
         }
         co_await rt::sleep_for(std::min(left, kLongestSleep));
+    }
+}
+
+// A start, or thousands of Services at once, leave the heap full of holes: lists, patches, answers.
+awaitable<void> Controller::give_back_memory() {
+    for (;;) {
+        co_await much_decided_.wait();
+        do {
+            co_await rt::sleep_for(kSettling);
+        } while (!statuses_.schedule().idle() || events_.waiting() != 0);
+        ::malloc_trim(0);
     }
 }
 
@@ -273,6 +297,18 @@ awaitable<void> Controller::drain(Instant deadline) {
 
 void Controller::update_gauges() {
     update_allocator_gauges(registry_, planner_.counts());
+    registry_
+        .counter(
+            "steelyard_controller_events_dropped_total",
+            "Events that were not posted: refused by the API server, or too many at once."
+        )
+        .replace({{{}, static_cast<double>(events_.dropped())}});
+    registry_
+        .counter(
+            "steelyard_controller_events_coalesced_total",
+            "Events a newer one of their object and reason replaced before they were posted."
+        )
+        .replace({{{}, static_cast<double>(events_.coalesced())}});
 }
 
 }  // namespace steelyard::controller

@@ -81,6 +81,7 @@ private:
     [[nodiscard]] bool synced() const;
     awaitable<void> decide();
     awaitable<void> watch_expiries();
+    awaitable<void> give_back_memory();
     void plan();
     void tell_problems();
     void carry_out(controller_plan::Outcome outcome);
@@ -92,11 +93,13 @@ private:
     bool announced_synced_ = false;
     bool planned_ = false;
     bool draining_ = false;
+    std::size_t decided_ = 0;         // Services, since the heap was given back
     std::optional<WallTime> expiry_;  // of a reservation: plan again then
     std::shared_ptr<const config::Config> taken_;
     std::vector<config::Problem> told_;
     rt::Signal wake_;
     rt::Signal expiry_changed_;
+    rt::Signal much_decided_;
 
     metrics::CounterFamily& updates_;
     metrics::CounterFamily& update_errors_;

@@ -36,6 +36,7 @@ public:
     // the count is posted with the next post of that Event.
     void record(ObjectReference involved, EventType type, std::string reason, std::string message);
     awaitable<void> run();
+    [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
     // Never posted, because a newer one of their object and reason was.
     [[nodiscard]] std::uint64_t coalesced() const { return coalesced_; }
