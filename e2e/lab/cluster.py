@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -119,7 +120,7 @@ class Prober:
         self._cluster, self._alarms = cluster, cluster.alarms()
 
     def stop(self):
-        """Ends it; returns the measurement as a dictionary, with the `alarms` of its time."""
+        """Ends it; returns the measurement as a dictionary, with the `alarms` of its time (node -> number)."""
         self._process.send_signal(signal.SIGINT)
         output, errors = self._process.communicate(timeout=60)
         expect(output.startswith("{"), f"the prober ended without a result: {errors}")
@@ -297,7 +298,7 @@ class Cluster:
                 last = None
             except ScenarioFailed as error:
                 last = error
-            except (LookupError, TypeError, ValueError) as error:
+            except (LookupError, TypeError, ValueError, StopIteration) as error:
                 last = repr(error)
             if time.monotonic() > end:
                 raise ScenarioFailed(f"no {what} within {deadline:g} s" + (f" (last: {last})" if last else ""))
@@ -536,9 +537,9 @@ class Cluster:
         return self._starved / 1e6
 
     def alarms(self):
-        """How often speakers have taken a node for dead so far: on a machine that keeps the guest waiting, without
+        """How often speakers have taken each node for dead so far: on a machine that keeps the guest waiting, without
         reason. Its addresses then move, and soon back."""
-        return self.logs("speaker").count("unreachable, say its watchers")
+        return Counter(re.findall(r'"unreachable, say its watchers","node":"([^"]*)"', self.logs("speaker")))
 
     # --- trouble
 

@@ -39,7 +39,7 @@ def run(cluster):
     for word in ("broken", "addresses", "192.168.100.230-192.168.100.220"):
         expect(word in line, f"the report does not name {word}: {line}")
 
-    expect_nothing_lost("requests meanwhile", prober)
+    expect_nothing_lost("requests meanwhile", prober, owner=owner)
     cluster.wait_owner(address, owner)
     expect(cluster.external_ip("web") == address, "the address changed")
     for node in nodes:

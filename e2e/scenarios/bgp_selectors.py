@@ -130,7 +130,7 @@ def both_protocols(cluster, both, everybody):
     cluster.wait_owner(address, owner)
     cluster.put(announcement(ipAddressPools=["routed"]))
     both.wait(address, [], [], "near")
-    expect(cluster.owner(address) == owner, "the layer 2 announcement went with the BGP one")
+    cluster.wait_owner(address, owner)
     cluster.put(announcement())
     cluster.delete("Service", "near")
     passed("a Service is announced by layer 2 and by BGP, and each announcement goes without the other")

@@ -69,4 +69,4 @@ def run(cluster):
     expect(now == given, f"addresses changed: {given} became {now}")
     expect(len(set(given.values())) == len(given), f"an address was given twice: {given}")
     passed("every Service has kept its address, and each its own")
-    expect_nothing_lost("requests meanwhile", prober)
+    expect_nothing_lost("requests meanwhile", prober, owner="node1")

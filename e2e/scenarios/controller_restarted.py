@@ -25,4 +25,4 @@ def run(cluster):
     expect(cluster.external_ip("web") == address, f"web had {address}, now {cluster.external_ip('web')}")
     expect(cluster.external_ip("second") == second, f"second had {second}, now {cluster.external_ip('second')}")
     expect(len({address, second, third}) == 3, f"an address was given twice: {address}, {second}, {third}")
-    expect_nothing_lost("requests meanwhile", prober)
+    expect_nothing_lost("requests meanwhile", prober, owner="node1")

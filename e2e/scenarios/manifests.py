@@ -112,12 +112,12 @@ def passed(case):
     print(f"  ok: {case}", flush=True)
 
 
-def expect_nothing_lost(what, prober, moves=0):
+def expect_nothing_lost(what, prober, moves=0, owner=None):
     """Ends a prober and prints what it measured; every request has to be answered. One exception: a connection
     that is open at the moment its address moves is in the old node's IPVS table only, and the new node resets it;
-    so at most OPEN_AT_ONCE resets a move; an alarm is one."""
+    so at most OPEN_AT_ONCE resets a move; an alarm about `owner`, the node that announces the address, is one."""
     measured = prober.stop()
-    moves += measured["alarms"]
+    moves += measured["alarms"][owner]
     resets = measured["errors"].get("Connection reset by peer", 0)
     print(f"  {what}: {measured['failed']} of {measured['requests']} requests failed"
           + (f" ({resets} open while the address moved)" if resets else "")

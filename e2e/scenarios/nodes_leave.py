@@ -70,7 +70,7 @@ def run(cluster):
     heir = wait_moved(cluster, address, owner)
     annotate(cluster, owner, None)
     cluster.wait_owner(address, owner)
-    expect_nothing_lost(f"drain {owner} -> {heir} and back", prober, moves=2)
+    expect_nothing_lost(f"drain {owner} -> {heir} and back", prober, moves=2, owner=owner)
     passed("a drained node gives its address away, and gets it back, without losing a request")
 
     for node in cluster.topology.nodes:
@@ -89,5 +89,5 @@ def run(cluster):
     cluster.wait_for("end of the speaker", lambda: cluster.pod_on(owner) is None)
     set_taints(cluster, owner, None)
     cluster.wait_owner(address, owner, 40)
-    expect_nothing_lost(f"no speaker on {owner} for a while", prober, moves=2)
+    expect_nothing_lost(f"no speaker on {owner} for a while", prober, moves=2, owner=owner)
     passed("a node without a speaker gives its address away and takes it back when it has one again")

@@ -46,6 +46,7 @@ def policy_cluster(stage):
     stage.soon("answers", lambda *all_of: all("timeout" not in each.shares and "refused" not in each.shares
                                               for each in all_of), *(
         stage.one(*front, count=3) for front in (("client", vip), ("asker", address), ("node1", address))))
+    owner = cluster.wait_owner(vip)
     # Kept by three clients: each must be answered by its pod until that pod has ended.
     fronts = {"outside": ("client", stage.node_ip("node2"), port), "pod": ("asker", address),
               "node": ("node3", address)}
@@ -76,7 +77,7 @@ def policy_cluster(stage):
     cluster.wait_for("end of the old pods", over, 60, 0.02)
     cluster.wait_rolled_out("web")
     for what, prober in load.items():
-        expect_nothing_lost(f"Cluster, {what}", prober)
+        expect_nothing_lost(f"Cluster, {what}", prober, owner=owner if what == "outside, EXTERNAL-IP" else None)
     expect(all(answered.values()), f"answers on kept connections of terminating pods: {answered}")
     passed("externalTrafficPolicy Cluster: no connection fails, and those that are kept live until their pod ends")
 
@@ -103,7 +104,7 @@ def policy_local(stage):
             "pod, ClusterIP": cluster.prober("pod/asker", address, 80, *PACE)}
     update(stage, *all_parts("2"))
     for what, prober in load.items():
-        expect_nothing_lost(f"Local, {what}", prober)
+        expect_nothing_lost(f"Local, {what}", prober, owner=owner if what == "outside, EXTERNAL-IP" else None)
     cluster.wait_owner(vip, owner)
     passed("externalTrafficPolicy Local: no connection fails, from outside, pods and nodes")
 

@@ -28,7 +28,7 @@ def run(cluster):
     cluster.signal_speaker(other.name, "KILL")
     expect(cluster.kernel_state(other.name) == before, f"{other.name} lost kernel state when its speaker was killed")
     cluster.wait_for("restarted and ready speaker", lambda: restarts_of(cluster, other.name) > restarts, 30)
-    expect_nothing_lost("SIGKILL elsewhere, EXTERNAL-IP", through_owner)
+    expect_nothing_lost("SIGKILL elsewhere, EXTERNAL-IP", through_owner, owner=owner)
     expect_nothing_lost("SIGKILL, NodePort", through_other)
     expect_nothing_lost("SIGKILL, a connection kept open", kept_open)
     expect(cluster.kernel_state(other.name) == before, f"{other.name} has other kernel state after the restart")
