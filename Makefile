@@ -76,7 +76,7 @@ bench-proxy: build ## the service proxy in a kernel with IPVS (ARGS="change pack
 	@e2e/lab/lab run --mem 2048M --timeout 3600 -- build/release/bench/proxy/sy_proxy_bench $(ARGS)
 
 shell:
-	@e2e/lab/lab shell $(NODE)
+	@e2e/lab/lab shell $(or $(NODE),node1)
 
 kubectl:
 	@e2e/lab/lab kubectl $(ARGS)
