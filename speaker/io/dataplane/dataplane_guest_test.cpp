@@ -1,34 +1,22 @@
-#include "common/rt/task_group.hpp"
-#include "speaker/io/dataplane/dataplane.hpp"
-#include "speaker/io/dataplane/guest_net.hpp"
-#include "speaker/proxy/planner.hpp"
+#include "speaker/io/dataplane/dataplane_fixture.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <utility>
 
-// The data plane against a real kernel: IPVS, ipset, dummy link, iptables and packets. Needs root
-// in a kernel that has them: run by `e2e/lab/lab run -- .../sy_dataplane_guest_test`.
+// The data plane against a real kernel: IPVS, ipset, dummy link and iptables. Needs root in a
+// kernel that has them: run by `e2e/lab/lab run -- .../sy_dataplane_guest_test`.
 namespace steelyard::dataplane {
 namespace {
 
-using guest::connect;
-using guest::Listener;
-using guest::Namespace;
 using guest::output_of;
 using guest::sh;
-using net::IpAddress;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-IpAddress ip(std::string_view text) {
-    return IpAddress::parse(text).value();
-}
 
 std::string kernel_state() {
     return output_of(
@@ -36,108 +24,6 @@ std::string kernel_state() {
         "ip6tables-legacy-save) | grep -v '^#'"
     );
 }
-
-class DataplaneTest : public testing::Test {
-protected:
-    DataplaneTest() {
-        guest::enter_fresh_node();
-        context_.node_name = "a";
-        context_.node_addresses = {ip("172.16.0.1"), ip("fd16::1")};
-        context_.config.drain_grace = Duration::zero();
-        planner_ = std::make_unique<proxy::Planner>(context_);
-        restart();
-    }
-
-    void restart() {
-        dataplane_ = make_ipvs_dataplane(ioc_.get_executor(), context_.config);
-        fresh_ = true;
-    }
-
-    template <class T>
-    T wait(awaitable<T> work) {
-        std::optional<T> result;
-        rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
-        const auto task = [&]() -> awaitable<void> {
-            result = co_await std::move(work);
-        };
-        tasks.spawn("test", task());
-        ioc_.restart();
-        ioc_.run();
-        return std::move(*result);
-    }
-
-    void start() {
-        const auto started = wait(dataplane_->start());
-        ASSERT_TRUE(started) << to_string(started.error());
-    }
-    Report apply() {
-        proxy::Changes changes = planner_->take_changes();
-        if (std::exchange(fresh_, false)) {  // a new data plane has heard of nothing yet
-            const auto all = planner_->tables();
-            changes.services = all->services;
-            changes.sources = all->sources;
-        }
-        return checked(wait(dataplane_->apply(std::move(changes))));
-    }
-    Report audit() { return checked(wait(dataplane_->audit())); }
-    static Report checked(Result<Report> report) {
-        EXPECT_TRUE(report) << to_string(report.error());
-        if (!report) {
-            return {};
-        }
-        EXPECT_THAT(report->failures, IsEmpty());
-        return *report;
-    }
-
-    // A LoadBalancer Service with cluster addresses and one load-balancer address per family.
-    static std::shared_ptr<kube::Service> service(
-        const std::string& name, std::vector<std::string_view> cluster, std::string_view external
-    ) {
-        auto made = std::make_shared<kube::Service>();
-        made->meta.key = {"default", name};
-        made->type = kube::ServiceType::LoadBalancer;
-        for (const std::string_view address : cluster) {
-            made->cluster_ips.push_back(ip(address));
-        }
-        kube::ServicePort port;
-        port.port = 80;
-        made->ports = {port};
-        if (!external.empty()) {
-            made->ingress = {{ip(external), "", ""}};
-        }
-        return made;
-    }
-    void put(const std::shared_ptr<kube::Service>& service) {
-        planner_->set_service(service->meta.key, service);
-    }
-    // Endpoints as (address, node), all on port 8080.
-    void put_endpoints(
-        const std::string& name, std::vector<std::pair<std::string_view, std::string>> endpoints
-    ) {
-        for (const net::Family family : {net::Family::V4, net::Family::V6}) {
-            auto slice = std::make_shared<kube::EndpointSlice>();
-            slice->meta.key = {"default", name + (family == net::Family::V4 ? "-4" : "-6")};
-            slice->service = name;
-            slice->family = family;
-            slice->ports = {{"", net::Protocol::Tcp, 8080}};
-            for (const auto& [address, node] : endpoints) {
-                kube::SliceEndpoint endpoint;
-                endpoint.address = ip(address);
-                endpoint.node_name = node;
-                if (endpoint.address->family() == family) {
-                    slice->endpoints.push_back(endpoint);
-                }
-            }
-            planner_->set_slice(slice->meta.key, slice);
-        }
-    }
-
-    asio::io_context ioc_{1};
-    proxy::Context context_;
-    std::unique_ptr<proxy::Planner> planner_;
-    std::unique_ptr<Dataplane> dataplane_;
-    bool fresh_ = true;
-};
 
 TEST_F(DataplaneTest, ARestartAdoptsWhatItFindsAndWritesNothing) {
     auto web = service("web", {"10.96.0.10", "fd96::10"}, "192.0.2.1");
@@ -199,6 +85,62 @@ TEST_F(DataplaneTest, AnAuditRepairsWhatSomebodyElseChanged) {
     audit();
     EXPECT_EQ(sorted(), before);
     EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), HasSubstr("192.0.2.1/32"));
+    EXPECT_EQ(audit().ops, 0U);
+}
+
+TEST_F(DataplaneTest, WhatIsWantedIsOursThoughItsRangeIsExcluded) {
+    context_.config.exclude_cidrs = {net::Prefix::parse("192.0.2.0/24").value()};
+    restart();
+    put(service("web", {"10.96.0.10"}, "192.0.2.1"));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    sh("ipvsadm -A -t 192.0.2.9:9");
+    apply();
+
+    EXPECT_EQ(audit().ops, 0U);
+    EXPECT_EQ(dataplane_->counters().drifts, 0U);
+    sh("ipvsadm -D -t 192.0.2.1:80");
+    EXPECT_EQ(audit().ops, 2U);
+
+    restart();
+    start();
+    EXPECT_EQ(apply().ops, 0U);
+    ASSERT_TRUE(wait(dataplane_->cleanup()));
+    EXPECT_EQ(output_of("ipvsadm -Sn"), "-A -t 192.0.2.9:9 -s wlc\n");
+}
+
+TEST_F(DataplaneTest, ALoadBalancerAddressOfARealLinkIsReadBack) {
+    context_.config.mode = proxy::Mode::LoadBalancer;
+    planner_ = std::make_unique<proxy::Planner>(context_);
+    restart();
+    put(service("web", {"10.96.0.10"}, "172.16.0.1"));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    start();
+    sh("ipvsadm -A -t 10.96.0.10:80");  // kube-proxy's
+    apply();
+
+    EXPECT_THAT(output_of("ipvsadm -Sn"), HasSubstr("-A -t 172.16.0.1:80 -s rr\n"));
+    EXPECT_THAT(output_of("ip addr show dev steelyard0"), Not(HasSubstr("172.16.0.1")));
+    EXPECT_EQ(audit().ops, 0U);
+    EXPECT_EQ(dataplane_->counters().drifts, 0U);
+    ASSERT_TRUE(wait(dataplane_->cleanup()));
+    EXPECT_EQ(output_of("ipvsadm -Sn"), "-A -t 10.96.0.10:80 -s wlc\n");
+}
+
+TEST_F(DataplaneTest, RealServersSomebodySetToForwardOtherwiseMasqueradeAgain) {
+    auto web = service("web", {"10.96.0.10"}, "");
+    web->ports[0].port = 8080;  // other ways of forwarding keep the port
+    put(web);
+    put_endpoints("web", {{"10.244.1.2", "a"}, {"10.244.2.2", "b"}});
+    start();
+    apply();
+    const std::string before = output_of("ipvsadm -Sn");
+
+    sh("ipvsadm -e -t 10.96.0.10:8080 -r 10.244.1.2:8080 -g && "
+       "ipvsadm -e -t 10.96.0.10:8080 -r 10.244.2.2:8080 -i");
+    ASSERT_NE(output_of("ipvsadm -Sn"), before);
+    EXPECT_EQ(audit().ops, 2U);
+    EXPECT_EQ(output_of("ipvsadm -Sn"), before);
     EXPECT_EQ(audit().ops, 0U);
 }
 
@@ -328,6 +270,38 @@ TEST_F(DataplaneTest, AddressesCanBeBoundAsRoutesWithTheNodesSource) {
     EXPECT_EQ(audit().ops, 1U);
 }
 
+TEST_F(DataplaneTest, AChangeOfBindingBindsAnewBeforeItLetsGo) {
+    context_.node_ips = {{net::Family::V4, ip("172.16.0.1")}};
+    planner_ = std::make_unique<proxy::Planner>(context_);
+    sh("ip link add up0 type dummy && ip addr add 172.16.0.1/24 dev up0 && ip link set up0 up");
+    put(service("web", {"10.96.0.10"}, ""));
+    put_endpoints("web", {{"10.244.1.2", "a"}});
+    const auto bind = [this](proxy::Binding binding) {
+        context_.config.binding = binding;
+        restart();
+        start();
+        const Report report = apply();
+        EXPECT_TRUE(report.servable->contains(ip("10.96.0.10")));
+        EXPECT_EQ(audit().ops, 0U);
+        return report.ops;
+    };
+    bind(proxy::Binding::Addresses);
+
+    EXPECT_EQ(bind(proxy::Binding::Routes), 2U);
+    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), Not(HasSubstr("10.96.0.10")));
+    EXPECT_THAT(
+        output_of("ip route show table local 10.96.0.10"),
+        testing::StartsWith("local 10.96.0.10 dev lo proto 120")
+    );
+
+    EXPECT_EQ(bind(proxy::Binding::Addresses), 2U);
+    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), HasSubstr("10.96.0.10/32"));
+    EXPECT_THAT(
+        output_of("ip route show table local 10.96.0.10"),
+        testing::StartsWith("local 10.96.0.10 dev kube-ipvs0 proto kernel")
+    );
+}
+
 TEST_F(DataplaneTest, CleaningUpNeedsNoRunningSpeakerAndSaysWhatItDid) {
     const auto state = [] {
         return output_of(
@@ -442,142 +416,6 @@ TEST_F(DataplaneTest, AMissingSchedulerIsNamed) {
         started.error().context,
         "the kernel has no IPVS scheduler nosuch: load the module ip_vs_nosuch"
     );
-}
-
-// Node "a" with two pods and a client outside.
-class TrafficTest : public DataplaneTest {
-protected:
-    TrafficTest() {
-        pod_.add("fd44:1::1/64", "fd44:1::2/64");
-        client_.add("fd16::1/64", "fd16::100/64");
-        web_ = service("web", {"10.96.0.10", "fd96::10"}, "192.0.2.1");
-        web_->ingress.push_back({ip("fd02::1"), "", ""});
-        web_->ports[0].node_port = 30080;
-        put_endpoints("web", {{"10.244.1.2", "a"}, {"fd44:1::2", "a"}});
-    }
-
-    void program() {
-        put(web_);
-        start();
-        apply();
-    }
-    // The source address the pod sees, or how the connection failed.
-    std::string source_seen(const Namespace* from, std::string_view to, std::uint16_t port = 80) {
-        const std::string outcome = connect(from, to, port);
-        if (outcome != "connected") {
-            return outcome;
-        }
-        return server_.accept().value_or("not accepted");
-    }
-
-    Namespace pod_{"pod1", "10.244.1.1/24", "10.244.1.2/24"};
-    Namespace other_{"pod2", "10.244.2.1/24", "10.244.2.2/24"};
-    Namespace client_{"client", "172.16.0.1/24", "172.16.0.100/24"};
-    Listener server_{&pod_, 8080};
-    std::shared_ptr<kube::Service> web_;
-};
-
-TEST_F(TrafficTest, ClusterPolicyReachesThePodFromEverywhere) {
-    program();
-
-    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "10.244.1.1");  // masqueraded
-    EXPECT_EQ(source_seen(&client_, "172.16.0.1", 30080), "10.244.1.1");
-    EXPECT_EQ(source_seen(&client_, "fd02::1"), "fd44:1::1");
-    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "10.244.1.1");
-    EXPECT_EQ(source_seen(nullptr, "10.96.0.10"), "10.244.1.1");
-    EXPECT_EQ(source_seen(nullptr, "fd96::10"), "fd44:1::1");
-    EXPECT_EQ(source_seen(nullptr, "172.16.0.1", 30080), "10.244.1.1");
-    EXPECT_EQ(source_seen(&other_, "10.96.0.10"), "10.244.2.2");  // pod to pod keeps its source
-    EXPECT_EQ(source_seen(&other_, "192.0.2.1"), "10.244.1.1");
-    EXPECT_EQ(source_seen(&pod_, "10.96.0.10"), "10.244.1.1");  // to itself
-    EXPECT_EQ(source_seen(&pod_, "192.0.2.1"), "10.244.1.1");
-}
-
-TEST_F(TrafficTest, LocalPolicyKeepsTheClientsAddress) {
-    web_->external_traffic_policy = kube::TrafficPolicy::Local;
-    program();
-
-    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "172.16.0.100");
-    EXPECT_EQ(source_seen(&client_, "fd02::1"), "fd16::100");
-    EXPECT_EQ(source_seen(&client_, "172.16.0.1", 30080), "172.16.0.100");
-    EXPECT_EQ(source_seen(&other_, "192.0.2.1"), "10.244.2.2");
-    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "10.244.1.1");
-    EXPECT_EQ(source_seen(&pod_, "192.0.2.1"), "10.244.1.1");
-
-    put_endpoints("web", {{"10.244.9.9", "b"}});  // nobody here any more
-    apply();
-    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "timeout");
-}
-
-TEST_F(TrafficTest, OffClusterClientsOfAClusterIpAreMasqueradedWhenPodsAreKnown) {
-    context_.config.detect.kind = proxy::LocalDetection::Kind::ClusterCidr;
-    context_.config.detect.cidrs = {net::Prefix::parse("10.244.0.0/16").value()};
-    restart();
-    program();
-
-    EXPECT_EQ(source_seen(&client_, "10.96.0.10"), "10.244.1.1");
-    EXPECT_EQ(source_seen(&other_, "10.96.0.10"), "10.244.2.2");
-    EXPECT_EQ(source_seen(nullptr, "10.96.0.10"), "10.244.1.1");
-}
-
-// As kube-proxy leaves it, with more than there should be and a connection under way.
-TEST_F(TrafficTest, TakingOverFromKubeProxyDropsNoConnection) {
-    guest::play_kube_proxy();
-    const guest::Conversation outside(client_, "192.0.2.1", 80, server_);
-    const guest::Conversation inside(other_, "10.96.0.10", 80, server_);
-    ASSERT_TRUE(outside.goes_on());
-    ASSERT_TRUE(inside.goes_on());
-
-    program();
-
-    EXPECT_TRUE(outside.goes_on());
-    EXPECT_TRUE(inside.goes_on());
-    const std::string servers = output_of("ipvsadm -Sn");
-    EXPECT_THAT(servers, Not(HasSubstr("10.96.0.99")));  // too much
-    EXPECT_THAT(servers, Not(HasSubstr("10.244.2.9")));
-    EXPECT_THAT(servers, HasSubstr("-a -t 172.16.0.1:30080 -r 10.244.1.2:8080"));
-    EXPECT_THAT(output_of("ip addr show dev kube-ipvs0"), Not(HasSubstr("10.96.0.99")));
-    EXPECT_GT(dataplane_->counters().adopted, 5U);
-    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "10.244.1.1");
-    EXPECT_EQ(audit().ops, 0U);
-
-    context_.config.drain_grace = std::chrono::hours{1};
-    restart();
-    start();
-    apply();
-    EXPECT_TRUE(outside.goes_on());
-    EXPECT_TRUE(inside.goes_on());
-}
-
-TEST_F(TrafficTest, APortThatEqualsSomebodysNodePortKeepsTheClientsAddress) {
-    web_->ports[0].port = 30080;
-    program();
-
-    EXPECT_EQ(source_seen(&other_, "10.96.0.10", 30080), "10.244.2.2");
-}
-
-TEST_F(TrafficTest, HostListenersDoNotAnswerOnVirtualAddresses) {
-    const Listener ssh(nullptr, 22);
-    program();
-
-    EXPECT_EQ(connect(&client_, "192.0.2.1", 22), "refused");
-    EXPECT_EQ(connect(&other_, "10.96.0.10", 22), "refused");
-    EXPECT_EQ(connect(&client_, "172.16.0.1", 22), "connected");
-}
-
-TEST_F(TrafficTest, SourceRangesLetInWhoTheyNameOnly) {
-    web_->load_balancer_source_ranges = {net::Prefix::parse("172.16.0.100/32").value()};
-    program();
-    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "10.244.1.1");
-    EXPECT_EQ(source_seen(&other_, "192.0.2.1"), "timeout");
-    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "timeout");
-
-    web_ = std::make_shared<kube::Service>(*web_);
-    web_->load_balancer_source_ranges = {net::Prefix::parse("172.16.0.1/32").value()};
-    put(web_);
-    apply();
-    EXPECT_EQ(source_seen(&client_, "192.0.2.1"), "timeout");
-    EXPECT_EQ(source_seen(nullptr, "192.0.2.1"), "10.244.1.1");
 }
 
 }  // namespace

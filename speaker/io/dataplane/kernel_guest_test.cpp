@@ -1,8 +1,7 @@
-#include "common/rt/task_group.hpp"
 #include "speaker/io/dataplane/guest_net.hpp"
 #include "speaker/io/dataplane/kernel.hpp"
+#include "speaker/io/dataplane/loop_fixture.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -34,10 +33,6 @@ using testing::SizeIs;
 
 constexpr std::uint32_t kMark = 0x80001234;
 
-IpAddress ip(std::string_view text) {
-    return IpAddress::parse(text).value();
-}
-
 Endpoint at(std::string_view address, std::uint16_t port) {
     return {ip(address), port};
 }
@@ -57,7 +52,7 @@ const VirtualServerKey kDns{Protocol::Udp, at("10.96.0.10", 53), 0};
 const Endpoint kPodA = at("10.244.1.2", 8080);
 const Endpoint kPodB = at("10.244.2.2", 8080);
 
-class KernelTest : public testing::Test {
+class KernelTest : public LoopTest {
 protected:
     KernelTest() {
         guest::enter_fresh_node();
@@ -68,19 +63,6 @@ protected:
     void make() {
         kernel_ =
             std::make_unique<Kernel>(ioc_.get_executor(), config_, proxy::names_for(config_.mode));
-    }
-
-    template <class T>
-    T wait(awaitable<T> work) {
-        std::optional<T> result;
-        rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
-        const auto task = [&]() -> awaitable<void> {
-            result = co_await std::move(work);
-        };
-        tasks.spawn("test", task());
-        ioc_.restart();
-        ioc_.run();
-        return std::move(*result);
     }
     void prepare() {
         const auto prepared = wait(kernel_->prepare());
@@ -104,7 +86,6 @@ protected:
         return outcome.failures.empty() ? std::nullopt : std::optional(outcome.failures[0].verdict);
     }
 
-    asio::io_context ioc_{1};
     proxy::ProxyConfig config_;
     std::unique_ptr<Kernel> kernel_;
 };
@@ -199,7 +180,6 @@ TEST_F(KernelTest, ARefusalStopsNothingElseAndSaysWhatItIs) {
     EXPECT_EQ(outcome.failures[0].verdict, Verdict::Drifted);
     EXPECT_THAT(outcome.failures[0].reason, HasSubstr("10.96.0.99:80"));
     EXPECT_EQ(outcome.failures[1].op, 2U);
-    EXPECT_TRUE(outcome.must_read_again());
     EXPECT_THAT(output_of("ipvsadm -Sn"), HasSubstr("-a -t 10.96.0.10:80 -r 10.244.1.2:8080"));
 }
 
@@ -299,6 +279,21 @@ TEST_F(KernelTest, ASetThatCannotCarryMarksIsRenewedWithItsMembers) {
     EXPECT_EQ(read().sets[kInternalMark][member("10.96.0.1", 1)], kMark);
 }
 
+// As a speaker leaves it that dies between swapping and destroying.
+TEST_F(KernelTest, TheTemporarySetOfARunThatWasCutShortIsRemoved) {
+    sh("ipset create KUBE-STEELYARD-NEW hash:ip,port && "
+       "ipset add KUBE-STEELYARD-NEW 10.96.0.1,tcp:1 && "
+       "ipset create KUBE-STEELYARD-NEWS hash:ip && ipset create MY-STEELYARD-NEW hash:ip");
+    prepare();
+    EXPECT_THAT(output_of("ipset list -n"), Not(HasSubstr("KUBE-STEELYARD-NEW\n")));
+    EXPECT_THAT(output_of("ipset list -n"), HasSubstr("KUBE-STEELYARD-NEWS\n"));
+    EXPECT_THAT(output_of("ipset list -n"), HasSubstr("MY-STEELYARD-NEW\n"));
+
+    sh("ipset create KUBE-STEELYARD-NEW hash:ip,port");
+    ASSERT_TRUE(wait(kernel_->remove()));
+    EXPECT_EQ(output_of("ipset list -n | sort"), "KUBE-STEELYARD-NEWS\nMY-STEELYARD-NEW\n");
+}
+
 TEST_F(KernelTest, ASetOfAnotherTypeIsNamed) {
     sh("ipset create KUBE-CLUSTER-IP hash:ip");
 
@@ -391,25 +386,6 @@ TEST_F(KernelTest, ForeignServersAreLeftOut) {
     EXPECT_THAT(read().virtual_servers, IsEmpty());
     must({proxy::AddRoute{ip("10.96.0.10"), std::nullopt}});
     EXPECT_THAT(read().virtual_servers, SizeIs(1));
-}
-
-TEST_F(KernelTest, ADrainIsIdleOnceItsLastConnectionIsGone) {
-    const guest::Namespace pod("pod", "10.244.1.1/24", "10.244.1.2/24");
-    const guest::Namespace client("client", "172.17.0.1/24", "172.17.0.100/24");
-    prepare();
-    must({
-        proxy::AddVirtualServer{kWeb, {}},
-        proxy::AddRealServer{kWeb, kPodA, 1},
-        proxy::AddRealServer{kWeb, kPodB, 0},
-        proxy::AddAddress{kWeb.endpoint.address},
-    });
-    const guest::Listener listener(&pod, 8080);
-    ASSERT_EQ(guest::connect(&client, "10.96.0.10", 80), "connected");  // leaves a FIN_WAIT
-    must({proxy::SetRealServer{kWeb, kPodA, 0}});
-
-    const auto idle = wait(kernel_->idle_drains({kWeb, kDns}));
-    ASSERT_TRUE(idle);
-    EXPECT_THAT(*idle, testing::ElementsAre(std::pair(kWeb, kPodB)));
 }
 
 conntrack::Lookup lookup(const KernelTables& tables) {

@@ -1,8 +1,7 @@
 #include "speaker/io/dataplane/mirror.hpp"
 
-#include "common/rt/task_group.hpp"
+#include "speaker/io/dataplane/loop_fixture.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -124,21 +123,8 @@ net::Endpoint real(std::uint32_t number) {
     return {IpAddress::v4(0x0af40000U + number), 8080};
 }
 
-class MirrorTest : public testing::Test {
+class MirrorTest : public LoopTest {
 protected:
-    template <class T>
-    T wait(awaitable<T> work) {
-        std::optional<T> result;
-        rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
-        const auto task = [&]() -> awaitable<void> {
-            result = co_await std::move(work);
-        };
-        tasks.spawn("test", task());
-        ioc_.restart();
-        ioc_.run();
-        return std::move(*result);
-    }
-
     // A Service at server(number) with an address and these endpoints.
     void plan(
         std::uint32_t number, std::vector<std::uint32_t> reals, Protocol protocol = Protocol::Tcp
@@ -163,7 +149,6 @@ protected:
     }
     void read() { EXPECT_TRUE(wait(mirror_.read())); }
 
-    asio::io_context ioc_{1};
     FakeKernel kernel_;
     Counters counters_;
     Mirror mirror_{kernel_, proxy::ProxyConfig(), counters_};

@@ -1,10 +1,9 @@
-#include "common/rt/task_group.hpp"
 #include "speaker/io/dataplane/dataplane.hpp"
 #include "speaker/io/dataplane/guest_net.hpp"
 #include "speaker/io/dataplane/guest_probe.hpp"
+#include "speaker/io/dataplane/loop_fixture.hpp"
 #include "speaker/proxy/rules/testing/scene.hpp"
 
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -171,22 +170,9 @@ struct Question {
     std::size_t first_probe = 0;
 };
 
-class PacketMatrixTest : public testing::Test {
+class PacketMatrixTest : public LoopTest {
 protected:
     PacketMatrixTest() { guest::enter_fresh_node(); }
-
-    template <class T>
-    T wait(awaitable<T> work) {
-        std::optional<T> result;
-        rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
-        const auto task = [&]() -> awaitable<void> {
-            result = co_await std::move(work);
-        };
-        tasks.spawn("test", task());
-        ioc_.restart();
-        ioc_.run();
-        return std::move(*result);
-    }
 
     void add_service(proxy::Input& input, unsigned number, const Case& c) const {
         auto service = std::make_shared<kube::Service>();
@@ -380,7 +366,6 @@ protected:
         }
     }
 
-    asio::io_context ioc_{1};
     std::unique_ptr<Dataplane> dataplane_;
     std::vector<Question> questions_;
     std::vector<Probe> probes_;
