@@ -267,17 +267,6 @@ std::optional<Timeouts> decode_timeouts(ByteView payload) {
     return timeouts;
 }
 
-Bytes get_info(std::uint16_t family) {
-    return begin(family, IPVS_CMD_GET_INFO).take();
-}
-
-std::optional<Info> decode_info(ByteView payload) {
-    const Attributes attributes(payload, sizeof(genlmsghdr));
-    const auto version = attributes.u32(IPVS_INFO_ATTR_VERSION);
-    const auto size = attributes.u32(IPVS_INFO_ATTR_CONN_TAB_SIZE);
-    return version && size ? std::optional(Info{*version, *size}) : std::nullopt;
-}
-
 std::optional<Service> decode_service(ByteView payload) {
     const Attributes service =
         Attributes(payload, sizeof(genlmsghdr)).nested(IPVS_CMD_ATTR_SERVICE);
@@ -318,9 +307,6 @@ std::optional<Dest> decode_dest(ByteView payload, net::Family service_family) {
         dest.u32(IPVS_DEST_ATTR_FWD_METHOD).value_or(IP_VS_CONN_F_MASQ) & IP_VS_CONN_F_FWD_MASK;
     // The kernel says "local" of a real server that is one of the node's own addresses.
     result.masquerading = method == IP_VS_CONN_F_MASQ || method == IP_VS_CONN_F_LOCALNODE;
-    result.active = dest.u32(IPVS_DEST_ATTR_ACTIVE_CONNS).value_or(0);
-    result.inactive = dest.u32(IPVS_DEST_ATTR_INACT_CONNS).value_or(0);
-    result.persistent = dest.u32(IPVS_DEST_ATTR_PERSIST_CONNS).value_or(0);
     return result;
 }
 

@@ -53,13 +53,6 @@ struct Timeouts {
 [[nodiscard]] Bytes get_timeouts(std::uint16_t family);
 [[nodiscard]] std::optional<Timeouts> decode_timeouts(ByteView payload);
 
-struct Info {
-    std::uint32_t version = 0;                // 0x010201 is 1.2.1
-    std::uint32_t connection_table_size = 0;  // buckets
-};
-[[nodiscard]] Bytes get_info(std::uint16_t family);
-[[nodiscard]] std::optional<Info> decode_info(ByteView payload);
-
 struct Service {
     proxy::VirtualServerKey key;
     proxy::Scheduling scheduling;
@@ -70,10 +63,7 @@ struct Service {
 struct Dest {
     net::Endpoint endpoint;
     std::uint32_t weight = 0;
-    bool masquerading = true;      // as all of ours are
-    std::uint32_t active = 0;      // established connections
-    std::uint32_t inactive = 0;    // the others, and all of UDP
-    std::uint32_t persistent = 0;  // persistence templates
+    bool masquerading = true;  // as all of ours are
 };
 [[nodiscard]] std::optional<Dest> decode_dest(ByteView payload, net::Family service_family);
 

@@ -53,6 +53,17 @@ public:
         server.scheduling = scheduling;
         server.real_servers = real_servers;
     }
+    // Who wants nothing, as a clean-up, goes by what our sets name.
+    bool owns(const VirtualServerKey& key) const override {
+        proxy::SetEntry frontend;
+        frontend.ip = key.endpoint.address;
+        frontend.protocol = key.protocol;
+        frontend.port = key.endpoint.port;
+        return std::ranges::any_of(tables_.sets, [&frontend](const auto& set) {
+            return proxy::set_type(set.first.name) == proxy::SetType::HashIpPort &&
+                   set.second.contains(frontend);
+        });
+    }
     void address(const IpAddress& address) override { tables_.addresses.insert(address); }
     void route(const IpAddress& address, const std::optional<IpAddress>& /*source*/) override {
         tables_.routes.insert(address);
@@ -273,15 +284,6 @@ awaitable<void> Kernel::make_room(
         result.errors[refused[i]] = again.errors[i];
     }
     result.sends = again.sends;
-}
-
-awaitable<Result<std::vector<Kernel::RealServerKey>>> Kernel::idle_drains(
-    std::vector<VirtualServerKey> servers
-) {
-    if (auto opened = co_await open(); !opened) {
-        co_return opened.error();
-    }
-    co_return co_await ipvs_->idle_drains(std::move(servers));
 }
 
 awaitable<Result<std::size_t>> Kernel::purge_flows(const conntrack::Frontends& frontends) {

@@ -14,7 +14,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 // The kernel subsystems the proxy programs (IPVS, ipset, addresses and routes, connection
@@ -49,7 +48,7 @@ public:
     // Everything of ours, without creating anything: what is absent is empty. Addresses and routes
     // come first, then set members, then virtual servers. In full mode every virtual server outside
     // exclude_cidrs is ours, in load-balancer mode those whose address we bound and our marks; in
-    // both also what the observer owns.
+    // both also what the observer owns: as values, what our sets name.
     awaitable<Result<>> read(Observer& observer);
     awaitable<Result<proxy::KernelTables>> read();
     // One virtual server; nullopt when there is none.
@@ -62,11 +61,6 @@ public:
     // the others; a set that is full is enlarged.
     awaitable<Outcome> execute(const std::vector<proxy::Op>& ops);
 
-    using RealServerKey = std::pair<proxy::VirtualServerKey, net::Endpoint>;
-    // Of these virtual servers, the real servers at weight 0 without a connection left.
-    awaitable<Result<std::vector<RealServerKey>>> idle_drains(
-        std::vector<proxy::VirtualServerKey> servers
-    );
     // Deletes stale UDP flows; how many there were. 0 where the kernel lists no flows.
     awaitable<Result<std::size_t>> purge_flows(const conntrack::Frontends& frontends);
 

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace steelyard::dataplane {
 namespace {
@@ -230,37 +231,6 @@ awaitable<Result<bool>> IpvsTables::has(const VirtualServerKey& key) {
         co_return replies.error();
     }
     co_return true;
-}
-
-awaitable<Result<std::vector<IpvsTables::RealServerKey>>> IpvsTables::idle_drains(
-    std::vector<VirtualServerKey> servers
-) {
-    std::vector<RealServerKey> idle;
-    if (family_ == 0) {
-        co_return idle;
-    }
-    std::size_t read = 0;
-    for (const VirtualServerKey& key : servers) {
-        if (++read % kServersPerTurn == 0) {
-            co_await asio::post(executor_, kAwait);
-        }
-        std::vector<RealServerKey> found;
-        const RequestSocket::OnMessage collect = [&](const Message& message) {
-            const auto dest = ipvs::decode_dest(message.payload, key.endpoint.address.family());
-            if (dest && dest->weight == 0 && dest->active == 0 && dest->inactive == 0) {
-                found.emplace_back(key, dest->endpoint);
-            }
-        };
-        const RequestSocket::OnRestart forget = [&found] {
-            found.clear();
-        };
-        const auto done = co_await socket_->dump(ipvs::dump_dests(family_, key), collect, forget);
-        if (!done && !is_errno(done.error(), ESRCH)) {
-            co_return done.error();
-        }
-        idle.insert(idle.end(), found.begin(), found.end());
-    }
-    co_return idle;
 }
 
 }  // namespace steelyard::dataplane

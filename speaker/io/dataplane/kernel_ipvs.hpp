@@ -12,8 +12,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace steelyard::dataplane {
 
@@ -34,10 +32,6 @@ public:
         const proxy::VirtualServerKey& key
     );
     awaitable<Result<bool>> has(const proxy::VirtualServerKey& key);
-    using RealServerKey = std::pair<proxy::VirtualServerKey, net::Endpoint>;
-    awaitable<Result<std::vector<RealServerKey>>> idle_drains(
-        std::vector<proxy::VirtualServerKey> servers
-    );
 
     [[nodiscard]] std::uint16_t family() const { return family_; }
     [[nodiscard]] netlink::RequestSocket& socket() { return *socket_; }

@@ -81,19 +81,6 @@ TEST(DescribeTest, AnErrorThatIsNoNumberOfTheKernelSpeaksForItself) {
     EXPECT_EQ(describe(make_error(Errc::Timeout, "no answer in 10 s")), "no answer in 10 s");
 }
 
-TEST(OutcomeTest, DriftAndLostAnswersMeanReadingAgain) {
-    const auto with = [](Verdict verdict) {
-        Outcome outcome;
-        outcome.failures.push_back({0, verdict, 0, ""});
-        return outcome.must_read_again();
-    };
-    EXPECT_FALSE(Outcome().must_read_again());
-    EXPECT_TRUE(with(Verdict::Drifted));
-    EXPECT_TRUE(with(Verdict::Unknown));
-    EXPECT_FALSE(with(Verdict::Refused));
-    EXPECT_FALSE(with(Verdict::TryLater));
-}
-
 TEST(KernelVersionTest, AReleaseBeginsWithItsVersion) {
     EXPECT_EQ(parse_kernel_version("6.1.0-18-amd64"), (KernelVersion{6, 1}));
     EXPECT_EQ(parse_kernel_version("5.9"), (KernelVersion{5, 9}));

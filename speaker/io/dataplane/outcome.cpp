@@ -2,8 +2,6 @@
 
 #include "common/base/check.hpp"
 
-#include <algorithm>
-
 namespace steelyard::dataplane {
 
 std::string_view to_string(Verdict verdict) {
@@ -18,12 +16,6 @@ std::string_view to_string(Verdict verdict) {
             return "unknown";
     }
     SY_CHECK(false, "unreachable");
-}
-
-bool Outcome::must_read_again() const {
-    return std::any_of(failures.begin(), failures.end(), [](const OpFailure& failure) {
-        return failure.verdict == Verdict::Drifted || failure.verdict == Verdict::Unknown;
-    });
 }
 
 }  // namespace steelyard::dataplane

@@ -27,9 +27,6 @@ struct OpFailure {
 struct Outcome {
     std::vector<OpFailure> failures;  // by op, ascending; operations not named are done
     std::size_t sends = 0;            // system calls that carried them
-
-    // Whether the mirror of the kernel can no longer be trusted.
-    [[nodiscard]] bool must_read_again() const;
 };
 
 }  // namespace steelyard::dataplane

@@ -18,7 +18,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (void)netlink::ipvs::decode_service(message.payload);
         (void)netlink::ipvs::decode_dest(message.payload, net::Family::V4);
         (void)netlink::ipvs::decode_timeouts(message.payload);
-        (void)netlink::ipvs::decode_info(message.payload);
         (void)netlink::ipset::decode_revisions(message.payload);
         (void)netlink::ipset::decode_header(message.payload);
         for (const proxy::SetName name : proxy::all_set_names()) {
