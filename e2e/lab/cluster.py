@@ -28,6 +28,7 @@ from urllib.parse import quote
 import audit
 import client
 import labctl
+import starvation
 import topology
 import uml
 
@@ -146,7 +147,7 @@ class Cluster:
         self.say = say or (lambda text: None)
         self.limit = limit
         self.state = state or str(uml.memory_folder() / f"steelyard-{name}-{os.getpid()}")
-        self._waited, self._starved = {}, 0  # of the guest's tasks on this machine, in ns
+        self._starvation = starvation.Starvation(self.state)
         self.witnesses = {}  # file name -> (machine, shell script): more to save after a failure
 
     def __enter__(self):
@@ -522,19 +523,7 @@ class Cluster:
     def starved_ms(self):
         """How long the guest has had to wait for a CPU of this machine so far. Time that the guest measures has the
         waiting of that time in it, which says nothing about the product."""
-        kernel = int((Path(self.state) / "uml" / "guest" / "pid").read_text(encoding="ascii"))
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if os.getpgid(int(folder.name)) != kernel:
-                    continue
-                for task in folder.glob("task/*"):
-                    now = int((task / "schedstat").read_text(encoding="ascii").split()[1])
-                    before = self._waited.get(task.name, 0)
-                    self._starved += now - before if now >= before else now
-                    self._waited[task.name] = now
-            except (OSError, IndexError):
-                pass  # it has ended meanwhile
-        return self._starved / 1e6
+        return self._starvation.milliseconds()
 
     def alarms(self):
         """How often speakers have taken each node for dead so far: on a machine that keeps the guest waiting, without
