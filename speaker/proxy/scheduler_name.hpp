@@ -21,7 +21,7 @@ public:
         const std::string_view name = text;
         std::copy_n(name.begin(), std::min(name.size(), kLongest), letters_.begin());
     }
-    // NOLINTNEXTLINE(google-explicit-constructor)
+    // NOLINTNEXTLINE(google-explicit-constructor): only another way to hold the text
     operator std::string_view() const {
         const auto end = std::find(letters_.begin(), letters_.end(), '\0');
         return {letters_.data(), static_cast<std::size_t>(end - letters_.begin())};
