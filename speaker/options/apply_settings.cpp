@@ -124,10 +124,27 @@ Result<> apply_times(const ProxySettings& settings, Options& options) {
     return {};
 }
 
+// kube-proxy's defaults: every address, IPv4 too, and the loopback address of bindAddress' family.
+void default_binds(const net::IpAddress& bind_address, Options& options) {
+    const bool v4 = bind_address.is_v4();
+    options.healthz_bind =
+        net::Endpoint{v4 ? net::IpAddress::v4(0) : net::IpAddress::v6({}), kProxyHealthzPort};
+    options.metrics_bind = net::Endpoint{
+        v4 ? net::IpAddress::v4(0x7f000001) : net::IpAddress::parse("::1").value(),
+        kProxyMetricsPort};
+}
+
 Result<> apply_binds(const ProxySettings& settings, Options& options) {
+    const net::IpAddress address = settings.bind_address.value_or(net::IpAddress::v4(0));
+    if (!address.is_unspecified()) {
+        options.notes.push_back(
+            "bindAddress (--bind-address): " + to_string(address) +
+            " is not followed but for its IP family: nothing is bound to it, and the node's "
+            "addresses are those of its interfaces"
+        );
+    }
     if (options.proxy.mode == proxy::Mode::Full) {
-        options.healthz_bind = net::Endpoint{net::IpAddress::v4(0), kProxyHealthzPort};
-        options.metrics_bind = net::Endpoint{net::IpAddress::v4(0x7f000001), kProxyMetricsPort};
+        default_binds(address, options);
     }
     if (settings.healthz_bind) {
         options.healthz_bind = settings.healthz_bind->endpoint;

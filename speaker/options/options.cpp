@@ -204,6 +204,7 @@ private:
         take_kubeconfig(read_file, config.settings.kubeconfig.value_or(""));
         if (options_.proxy.mode != proxy::Mode::Full) {
             // The file is that of a kube-proxy beside us, and so are these ports.
+            config.settings.bind_address.reset();
             config.settings.healthz_bind.reset();
             config.settings.metrics_bind.reset();
         }

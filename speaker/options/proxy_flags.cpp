@@ -47,7 +47,6 @@ constexpr IgnoredFlag kIgnoredFlags[] = {
     {"--kube-api-burst", kPace},
     {"--kube-api-content-type", "the API server is asked for JSON"},
     {"--master", "--kubeconfig names the API server"},
-    {"--bind-address", "nothing is bound to it; the node's addresses are those of its interfaces"},
     {"--config-sync-period", "every change is seen when it happens"},
     {"--iptables-sync-period", kPeriod},
     {"--iptables-min-sync-period", kPeriod},

@@ -300,6 +300,42 @@ TEST(ProxyOptionsTest, BesideAKubeProxyItsPortsAreItsOwn) {
     }
 }
 
+// Of bindAddress the family counts, where an address to listen on was not given itself.
+TEST(ProxyOptionsTest, TheFamilyOfTheBindAddressIsThatOfTheDefaultPorts) {
+    struct Row {
+        Arguments arguments;
+        const char* healthz;
+        const char* metrics;
+    };
+    for (const Row& row : {
+             Row{{"--bind-address=0.0.0.0"}, "0.0.0.0:10256", "127.0.0.1:10249"},
+             Row{{"--bind-address=::"}, "[::]:10256", "[::1]:10249"},
+             Row{{"--bind-address=2001:db8::1"}, "[::]:10256", "[::1]:10249"},
+             Row{{"--bind-address=::", "--healthz-bind-address=192.0.2.1"},
+                 "192.0.2.1:10256",
+                 "[::1]:10249"},
+             Row{{"--bind-address=::", "--metrics-bind-address="}, "[::]:10256", "off"},
+             Row{{"--config=/etc/ipvs.conf", "--bind-address=::"}, "[::]:10256", "0.0.0.0:10249"},
+             Row{{"--config=/etc/six.conf"}, "[::]:10256", "[::1]:10249"},
+             Row{{"--config=/etc/six.conf", "--bind-address=0.0.0.0"},
+                 "0.0.0.0:10256",
+                 "127.0.0.1:10249"},
+             Row{{"--config=/etc/six.conf", "--proxy-mode=load-balancer"}, "off", "off"},
+         }) {
+        const Options of = options(row.arguments);
+
+        EXPECT_EQ(bind(of.healthz_bind), row.healthz) << row.arguments.front();
+        EXPECT_EQ(bind(of.metrics_bind), row.metrics) << row.arguments.front();
+    }
+}
+
+TEST(ProxyOptionsTest, OfABindAddressTheRestIsNoted) {
+    const Options of = options({"--bind-address=192.0.2.1"});
+
+    EXPECT_THAT(of.notes, ElementsAre(HasSubstr("--bind-address): 192.0.2.1 is not followed but")));
+    EXPECT_THAT(options({"--bind-address=::"}).notes, IsEmpty());
+}
+
 TEST(ProxyOptionsTest, KubeProxysOtherFlagsAreTakenAndNoted) {
     const Options of = options(
         {"-v=4",
@@ -347,6 +383,11 @@ TEST(ProxyOptionsTest, AWrongValueIsOneLineThatNamesItsFlag) {
              Row{{"--oom-score-adj=low"}, "--oom-score-adj: \"low\" is not a number from -1000"},
              Row{{"--conntrack-min=99999999999999999999"}, "--conntrack-min: \"9999"},
              Row{{"--healthz-bind-address=10256"}, "--healthz-bind-address: \"10256\" is not an"},
+             Row{{"--healthz-bind-address=:::10256"}, "\":::10256\" is not an address to listen"},
+             Row{{"--healthz-bind-address=[::]"}, "such as 0.0.0.0:10256 or [::]:10256"},
+             Row{{"--healthz-bind-address=[::]:0"}, "\"[::]:0\" is not an address to listen on"},
+             Row{{"--healthz-bind-address=[0.0.0.0]:10256"}, "is not an address to listen on"},
+             Row{{"--bind-address=eth0"}, "--bind-address: \"eth0\" is not an IP address such as"},
              Row{{"--metrics-bind-address=0.0.0.0:9120"}, "has the port of --port"},
              Row{{"--metrics-bind-address=0.0.0.0:10256"}, "has the port of healthzBindAddress"},
              Row{{"--masquerade-all=perhaps"}, "--masquerade-all"},

@@ -72,6 +72,15 @@ std::optional<Cidrs> read(const Setting& setting, const json& value, std::type_i
     return texts ? parse_cidrs(*texts) : std::nullopt;
 }
 
+std::optional<net::IpAddress>
+read(const Setting&, const json& value, std::type_identity<net::IpAddress>) {
+    if (!value.is_string()) {
+        return std::nullopt;
+    }
+    const auto address = net::IpAddress::parse(value.get_ref<const std::string&>());
+    return address ? std::optional(*address) : std::nullopt;
+}
+
 std::optional<Bind> read(const Setting& setting, const json& value, std::type_identity<Bind>) {
     if (!value.is_string()) {
         return std::nullopt;

@@ -39,6 +39,7 @@ struct ProxySettings {
 
     Told<std::string> node_name;
     Told<std::string> kubeconfig;
+    Told<net::IpAddress> bind_address;  // of which the family alone counts
     Told<Bind> healthz_bind;
     Told<Bind> metrics_bind;
     Told<bool> bind_address_hard_fail;
@@ -91,6 +92,7 @@ struct Setting {
         Member<Duration>,
         Member<std::string>,
         Member<Cidrs>,
+        Member<net::IpAddress>,
         Member<Bind>,
         Member<NodePorts>>;
 

@@ -11,7 +11,7 @@ constexpr std::int64_t kMostDrain = kDay;
 constexpr const char* kTime = "a time from 0s to 720h, such as 30s";
 constexpr const char* kIpvsTime = "a time from 0s to 576h, such as 15m";
 constexpr const char* kTruth = "true or false";
-constexpr const char* kListen = "an address to listen on, such as 0.0.0.0:10256";
+constexpr const char* kListen = "an address to listen on, such as 0.0.0.0:10256 or [::]:10256";
 constexpr const char* kCidrs = "a list of CIDRs such as 10.96.0.0/12";
 constexpr const char* kPairOfCidrs = "a CIDR such as 10.244.0.0/16, or one of each IP family";
 
@@ -68,19 +68,25 @@ std::vector<Setting> general() {
     return {
         text(nullptr, "hostnameOverride", &S::node_name, "", "the name of a Node"),
         text(nullptr, "clientConnection.kubeconfig", &S::kubeconfig, "", "the path of a file"),
+        {"--bind-address",
+         "bindAddress",
+         &S::bind_address,
+         "of which the IP family counts, for the two below; 0.0.0.0",
+         "an IP address such as 0.0.0.0 or ::"},
         listen(
             "--healthz-bind-address",
             "healthzBindAddress",
             &S::healthz_bind,
             kProxyHealthzPort,
-            "of kube-proxy's /healthz and /livez; \"\": nowhere; 0.0.0.0:10256 in mode full"
+            "of kube-proxy's /healthz and /livez; \"\": nowhere; 0.0.0.0:10256 or [::]:10256 in "
+            "mode full"
         ),
         listen(
             "--metrics-bind-address",
             "metricsBindAddress",
             &S::metrics_bind,
             kProxyMetricsPort,
-            "of kube-proxy's /metrics; \"\": nowhere; 127.0.0.1:10249 in mode full"
+            "of kube-proxy's /metrics; \"\": nowhere; 127.0.0.1:10249 or [::1]:10249 in mode full"
         ),
         truth(
             "--bind-address-hard-fail",

@@ -6,15 +6,20 @@
 #include <array>
 #include <chrono>
 #include <string_view>
+#include <utility>
 
 namespace steelyard::speaker {
+namespace {
 
 using namespace std::chrono_literals;
 
-awaitable<std::optional<std::string>> running_kube_proxy(std::uint16_t metrics_port) {
+// The default of its metrics port is the loopback address of its bindAddress' family.
+constexpr std::array kLoopbacks{"127.0.0.1", "::1"};
+
+awaitable<std::optional<std::string>> mode_at(std::string host, std::uint16_t port) {
     http_client::Server server;
-    server.host = "127.0.0.1";
-    server.port = metrics_port;
+    server.host = std::move(host);
+    server.port = port;
     http_client::Limits limits;
     limits.connect = 1s;
     limits.response = 1s;
@@ -27,6 +32,18 @@ awaitable<std::optional<std::string>> running_kube_proxy(std::uint16_t metrics_p
     if (answer && answer->head.status == 200 && answer->head.header("Server") != kOurServerName &&
         std::find(kModes.begin(), kModes.end(), answer->body) != kModes.end()) {
         co_return answer->body;
+    }
+    co_return std::nullopt;
+}
+
+}  // namespace
+
+awaitable<std::optional<std::string>> running_kube_proxy(std::uint16_t metrics_port) {
+    for (const char* host : kLoopbacks) {
+        auto mode = co_await mode_at(host, metrics_port);
+        if (mode) {
+            co_return mode;
+        }
     }
     co_return std::nullopt;
 }

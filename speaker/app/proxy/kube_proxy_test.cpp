@@ -15,12 +15,17 @@ class KubeProxyTest : public testing::Test {
 protected:
     // What is found on a port that answers every request like this.
     std::optional<std::string> found_when(
-        unsigned status, const std::string& body, const http_server::Headers& headers = {}
+        unsigned status,
+        const std::string& body,
+        const http_server::Headers& headers = {},
+        const std::string& address = "127.0.0.1"
     ) {
         const http_server::Handler handler = [=](http_server::Request) {
             return answer(status, body, headers);
         };
-        auto server = http_server::Server::listen(ioc_.get_executor(), {}, handler);
+        http_server::ServerConfig config;
+        config.listen_address = address;
+        auto server = http_server::Server::listen(ioc_.get_executor(), config, handler);
         EXPECT_TRUE(server.has_value());
         servers_.spawn("server", (*server)->run());
         look((*server)->port());
@@ -57,6 +62,10 @@ private:
 
 TEST_F(KubeProxyTest, ARunningOneIsFoundByItsMode) {
     EXPECT_EQ(found_when(200, "ipvs"), "ipvs");
+}
+
+TEST_F(KubeProxyTest, OneWithABindAddressOfIpv6IsFoundOnItsLoopbackAddress) {
+    EXPECT_EQ(found_when(200, "iptables", {}, "::1"), "iptables");
 }
 
 TEST_F(KubeProxyTest, SomebodyElseOnItsPortIsNotTakenForIt) {

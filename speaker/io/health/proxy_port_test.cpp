@@ -8,6 +8,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <gmock/gmock.h>
 
+#include <array>
+
 namespace steelyard::io_health {
 namespace {
 
@@ -17,14 +19,17 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 const net::IpAddress kLoopback = net::IpAddress::v4(0x7f000001);
+constexpr std::array kLoopbacks{"127.0.0.1", "::1"};
 
 class ProxyPortTest : public testing::Test {
 protected:
-    void make(http_server::Handler handler, std::uint16_t port = 0) {
+    void make(
+        http_server::Handler handler, std::uint16_t port = 0, net::IpAddress address = kLoopback
+    ) {
         port_ = std::make_unique<ProxyPort>(
             loop_.executor(),
             "healthzBindAddress",
-            net::Endpoint{kLoopback, port},
+            net::Endpoint{address, port},
             std::move(handler),
             ProxyPort::Callbacks{
                 [this](const std::string& reason) { troubles_.push_back(reason); },
@@ -36,9 +41,11 @@ protected:
     }
 
     // One request to the port once it serves; the errors of a client are an empty answer.
-    awaitable<http_client::Response> ask(std::string target, std::string method = "GET") {
+    awaitable<http_client::Response> ask(
+        std::string target, std::string method = "GET", std::string host = "127.0.0.1"
+    ) {
         http_client::Server server;
-        server.host = "127.0.0.1";
+        server.host = std::move(host);
         server.port = port_->port();
         http_client::Client client(server, http_client::Limits());
         http_client::Request request;
@@ -125,6 +132,32 @@ TEST_F(ProxyPortTest, AnAddressTheNodeLacksIsTold) {
 
     ASSERT_FALSE(opened);
     EXPECT_THAT(opened.error().context, HasSubstr("metricsBindAddress 192.0.2.1:0: "));
+}
+
+// What kube-proxy does with bindAddress "::".
+TEST_F(ProxyPortTest, EveryAddressOfIpv6IsEveryAddressOfIpv4Too) {
+    make(ok, 0, net::IpAddress::v6({}));
+    loop_.spawn("port", port_->run());
+    const auto test = [&]() -> awaitable<void> {
+        for (const char* host : kLoopbacks) {
+            const http_client::Response answer = co_await ask("/", "GET", host);
+            EXPECT_EQ(answer.body, "ok") << host;
+        }
+    };
+    EXPECT_TRUE(port_->open());
+    loop_.run(test());
+}
+
+TEST_F(ProxyPortTest, ATakenPortOfIpv6IsNamedAsItIsWritten) {
+    tcp::acceptor other(loop_.executor(), {asio::ip::address_v6::loopback(), 0});
+    const std::uint16_t number = other.local_endpoint().port();
+    make(ok, number, net::IpAddress::v6({}));
+
+    const Result<> opened = port_->open();
+
+    ASSERT_FALSE(opened);
+    const std::string where = "healthzBindAddress [::]:" + std::to_string(number) + ": the port is";
+    EXPECT_THAT(opened.error().context, HasSubstr(where));
 }
 
 class HealthPagesTest : public ProxyPortTest {
