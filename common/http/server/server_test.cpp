@@ -2,20 +2,17 @@
 
 #include "common/rt/sleep.hpp"
 #include "common/rt/task_group.hpp"
+#include "common/testing/tcp_client.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
-
-#include <optional>
 
 namespace steelyard::http_server {
 namespace {
 
 using asio::ip::tcp;
+using fakes::TcpClient;
 
 awaitable<void> three_chunks(ChunkWriter& out) {
     for (const char* text : {"one", "two", "three"}) {
@@ -87,47 +84,44 @@ private:
 
     awaitable<void> ask_while_draining(bool kept, std::string& answer) {
         const std::string_view request = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
-        tcp::socket socket(io_);
-        co_await socket.async_connect(endpoint(), kAwait);
+        TcpClient client(io_.get_executor());
+        co_await client.connect(endpoint());
         if (kept) {
-            co_await asio::async_write(socket, asio::buffer(request), kAwait);
-            co_await asio::async_read_until(socket, asio::dynamic_buffer(answer), "/a ", kAwait);
-            answer.clear();
+            co_await client.write(request);
+            co_await client.read_until("/a ");
         }
         server_->drain();
-        refused_.emplace(io_);
-        const auto [refused] = co_await refused_->async_connect(endpoint(), kAwait);
-        EXPECT_EQ(refused, asio::error::connection_refused);
-        co_await asio::async_write(socket, asio::buffer(request), kAwait);
-        co_await asio::async_read(socket, asio::dynamic_buffer(answer), kAwait);
+        TcpClient late(io_.get_executor());
+        const bool connected = co_await late.connect(endpoint());
+        EXPECT_FALSE(connected);
+        co_await client.write(request);
+        answer = co_await client.read_all();
         server_->stop();
     }
 
     awaitable<void> rest_then_ask(
         Duration rest, std::string head, std::string body, std::string& answer
     ) {
-        tcp::socket socket(io_);
-        const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), server_->port());
-        co_await socket.async_connect(endpoint, kAwait);
+        TcpClient client(io_.get_executor());
+        co_await client.connect(endpoint());
         co_await rt::sleep_for(rest);
-        co_await asio::async_write(socket, asio::buffer(head), kAwait);
-        co_await asio::async_read_until(socket, asio::dynamic_buffer(answer), "\r\n\r\n", kAwait);
-        co_await asio::async_write(socket, asio::buffer(body), kAwait);
-        co_await asio::async_read(socket, asio::dynamic_buffer(answer), kAwait);
+        co_await client.write(head);
+        answer = co_await client.read_until("\r\n\r\n");
+        co_await client.write(body);
+        const std::string rest_of_it = co_await client.read_all();
+        answer += rest_of_it;
         server_->stop();
     }
 
     awaitable<void> exchange(std::string text, std::string& answer) {
-        tcp::socket socket(io_);
-        const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), server_->port());
-        co_await socket.async_connect(endpoint, kAwait);
-        co_await asio::async_write(socket, asio::buffer(text), kAwait);
-        co_await asio::async_read(socket, asio::dynamic_buffer(answer), kAwait);
+        TcpClient client(io_.get_executor());
+        co_await client.connect(endpoint());
+        co_await client.write(text);
+        answer = co_await client.read_all();
         server_->stop();
     }
 
     asio::io_context io_{1};
-    std::optional<tcp::socket> refused_;
     std::unique_ptr<Server> server_;
     rt::TaskGroup tasks_{io_.get_executor(), [](const std::string&, const std::exception_ptr& e) {
                              EXPECT_FALSE(e) << rt::describe(e);

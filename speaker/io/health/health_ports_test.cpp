@@ -2,12 +2,9 @@
 
 #include "common/rt/sleep.hpp"
 #include "common/testing/loop.hpp"
+#include "common/testing/tcp_client.hpp"
 
-#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 
 namespace steelyard::io_health {
@@ -15,6 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using asio::ip::tcp;
+using fakes::TcpClient;
 using health::ServiceHealth;
 using testing::ElementsAre;
 using testing::EndsWith;
@@ -40,11 +38,7 @@ protected:
         return health;
     }
 
-    // A port that was free a moment ago.
-    std::uint16_t free_port() {
-        tcp::acceptor acceptor(loop_.executor(), {asio::ip::address_v4::loopback(), 0});
-        return acceptor.local_endpoint().port();
-    }
+    std::uint16_t free_port() { return fakes::free_port(loop_.executor()); }
 
     // Runs the test's coroutine, then closes the ports.
     void run(awaitable<void> test) {
@@ -52,30 +46,21 @@ protected:
         loop_.run(then_close(std::move(test)));
     }
 
-    awaitable<tcp::socket> connect(std::uint16_t port, net::IpAddress address = kLoopback) {
-        tcp::socket socket(loop_.executor());
+    awaitable<TcpClient> connect(std::uint16_t port, net::IpAddress address = kLoopback) {
+        TcpClient client(loop_.executor());
         const tcp::endpoint endpoint(asio::ip::make_address(to_string(address)), port);
-        const auto [error] = co_await socket.async_connect(endpoint, kAwait);
-        if (error) {
-            socket.close();
-        }
-        co_return socket;
-    }
-
-    static awaitable<std::string> read_all(tcp::socket& socket) {
-        std::string answer;
-        co_await asio::async_read(socket, asio::dynamic_buffer(answer), kAwait);
-        co_return answer;
+        co_await client.connect(endpoint);
+        co_return client;
     }
 
     // "" when nobody listens.
     awaitable<std::string> ask(std::uint16_t port, net::IpAddress address = kLoopback) {
-        tcp::socket socket = co_await connect(port, address);
-        if (!socket.is_open()) {
+        TcpClient client = co_await connect(port, address);
+        if (!client.is_connected()) {
             co_return std::string();
         }
-        co_await asio::async_write(socket, asio::buffer(std::string_view(kAsk)), kAwait);
-        co_return co_await read_all(socket);
+        co_await client.write(kAsk);
+        co_return co_await client.read_all();
     }
 
     [[nodiscard]] std::vector<std::string> reasons() const {
@@ -124,7 +109,7 @@ TEST_F(HealthPortsTest, TheAnswerFollowsEndpointsAndProxyWithoutReopening) {
     const std::uint16_t port = free_port();
     const auto test = [&]() -> awaitable<void> {
         ports_.sync({service("web", port, 1)});
-        tcp::socket kept = co_await connect(port);
+        TcpClient kept = co_await connect(port);
         ports_.sync({service("web", port, 0)});
         const std::string answer1 = co_await ask(port);
         EXPECT_THAT(answer1, StartsWith("HTTP/1.1 503 "));
@@ -133,8 +118,8 @@ TEST_F(HealthPortsTest, TheAnswerFollowsEndpointsAndProxyWithoutReopening) {
         const std::string answer2 = co_await ask(port);
         EXPECT_THAT(answer2, StartsWith("HTTP/1.1 503 "));
         healthy_ = true;
-        co_await asio::async_write(kept, asio::buffer(std::string_view(kAsk)), kAwait);
-        const std::string answer3 = co_await read_all(kept);
+        co_await kept.write(kAsk);
+        const std::string answer3 = co_await kept.read_all();
         EXPECT_THAT(answer3, StartsWith("HTTP/1.1 200 "));
     };
     run(test());
@@ -163,11 +148,11 @@ TEST_F(HealthPortsTest, APortThatGoesToAnotherServiceStaysOpen) {
     const std::uint16_t port = free_port();
     const auto test = [&]() -> awaitable<void> {
         ports_.sync({service("web", port)});
-        tcp::socket kept = co_await connect(port);
+        TcpClient kept = co_await connect(port);
         ports_.sync({service("api", port)});
-        co_await asio::async_write(kept, asio::buffer(std::string_view(kAsk)), kAwait);
+        co_await kept.write(kAsk);
 
-        const std::string answer7 = co_await read_all(kept);
+        const std::string answer7 = co_await kept.read_all();
         EXPECT_THAT(answer7, HasSubstr("\"name\": \"api\""));
     };
     run(test());
@@ -177,14 +162,13 @@ TEST_F(HealthPortsTest, ConnectionsAreKeptAlive) {
     const std::uint16_t port = free_port();
     const auto test = [&]() -> awaitable<void> {
         ports_.sync({service("web", port)});
-        tcp::socket socket = co_await connect(port);
-        std::string answer;
-        co_await asio::async_write(socket, asio::buffer(std::string_view(kAskAndStay)), kAwait);
-        co_await asio::async_read_until(socket, asio::dynamic_buffer(answer), "\n}", kAwait);
+        TcpClient socket = co_await connect(port);
+        co_await socket.write(kAskAndStay);
+        const std::string answer = co_await socket.read_until("\n}");
         EXPECT_THAT(answer, Not(HasSubstr("Connection: close")));
-        co_await asio::async_write(socket, asio::buffer(std::string_view(kAsk)), kAwait);
+        co_await socket.write(kAsk);
 
-        const std::string answer8 = co_await read_all(socket);
+        const std::string answer8 = co_await socket.read_all();
         EXPECT_THAT(answer8, StartsWith("HTTP/1.1 200 "));
     };
     run(test());
@@ -194,10 +178,10 @@ TEST_F(HealthPortsTest, WhoConnectedBeforeThePortClosedGetsAWholeAnswer) {
     const std::uint16_t port = free_port();
     const auto test = [&]() -> awaitable<void> {
         ports_.sync({service("web", port)});
-        tcp::socket waiting = co_await connect(port);  // the server has not accepted it yet
+        TcpClient waiting = co_await connect(port);  // the server has not accepted it yet
         ports_.sync({});
-        co_await asio::async_write(waiting, asio::buffer(std::string_view(kAskAndStay)), kAwait);
-        const std::string answer = co_await read_all(waiting);
+        co_await waiting.write(kAskAndStay);
+        const std::string answer = co_await waiting.read_all();
 
         EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
         EXPECT_THAT(answer, HasSubstr("\r\nConnection: close\r\n"));
@@ -210,14 +194,13 @@ TEST_F(HealthPortsTest, AKeptConnectionMayAskOnceMoreWhileThePortCloses) {
     const std::uint16_t port = free_port();
     const auto test = [&]() -> awaitable<void> {
         ports_.sync({service("web", port)});
-        tcp::socket socket = co_await connect(port);
-        std::string answer;
-        co_await asio::async_write(socket, asio::buffer(std::string_view(kAskAndStay)), kAwait);
-        co_await asio::async_read_until(socket, asio::dynamic_buffer(answer), "\n}", kAwait);
+        TcpClient socket = co_await connect(port);
+        co_await socket.write(kAskAndStay);
+        co_await socket.read_until("\n}");
         ports_.sync({});
-        co_await asio::async_write(socket, asio::buffer(std::string_view(kAskAndStay)), kAwait);
+        co_await socket.write(kAskAndStay);
 
-        const std::string answer9 = co_await read_all(socket);
+        const std::string answer9 = co_await socket.read_all();
         EXPECT_THAT(answer9, StartsWith("HTTP/1.1 503 "));
     };
     run(test());
@@ -318,13 +301,13 @@ TEST_F(HealthPortsTest, ClosingAnswersWhoIsConnected) {
     const std::uint16_t port = free_port();
     std::string answer;
     const auto client = [&]() -> awaitable<void> {
-        tcp::socket socket = co_await connect(port);
-        co_await asio::async_write(socket, asio::buffer(std::string_view(kAskAndStay)), kAwait);
-        answer = co_await read_all(socket);
+        TcpClient socket = co_await connect(port);
+        co_await socket.write(kAskAndStay);
+        answer = co_await socket.read_all();
     };
     const auto test = [&]() -> awaitable<void> {
         ports_.sync({service("web", port)});
-        tcp::socket probe = co_await connect(port);
+        TcpClient probe = co_await connect(port);
         loop_.spawn("client", client());
         co_await rt::sleep_for(1ms);
     };
