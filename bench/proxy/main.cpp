@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
         {"restart", bench_restart},
         {"routes", bench_routes},
         {"packets", bench_packets},
+        {"apart", bench_apart},
         {"memory", bench_memory}};
     std::vector<std::string> names;
     for (const auto& [name, run] : parts) {

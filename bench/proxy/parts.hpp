@@ -18,6 +18,7 @@ void bench_audit(const Settings& settings);
 void bench_restart(const Settings& settings);
 void bench_routes(const Settings& settings);
 void bench_packets(const Settings& settings);
+void bench_apart(const Settings& settings);
 void bench_memory(const Settings& settings);
 
 // "  <what> <value><unit> (aim <= <aim>: yes)"

@@ -20,7 +20,8 @@ using dataplane::guest::Namespace;
 using dataplane::guest::sh;
 
 constexpr std::size_t kBurst = 64;
-constexpr std::size_t kPayload = 18;  // the smallest Ethernet frame
+constexpr std::size_t kStretch = 32 * kBurst;  // some 5 ms: others' time slices are as short
+constexpr std::size_t kPayload = 18;           // the smallest Ethernet frame
 constexpr int kBuffer = 16 << 20;
 
 sockaddr_in socket_address(const std::string& address, std::uint16_t port) {
@@ -136,7 +137,23 @@ std::size_t Path::receive() const {
 
 void Path::warm_up() const {
     send(1);
-    while (receive() == 0) {
+    sockaddr_in client{};
+    socklen_t size = sizeof client;
+    char payload = 0;
+    while (::recvfrom(
+               receiver_,
+               &payload,
+               sizeof payload,
+               MSG_DONTWAIT,
+               reinterpret_cast<sockaddr*>(&client),
+               &size
+           ) < 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ::sendto(
+        receiver_, &payload, sizeof payload, 0, reinterpret_cast<const sockaddr*>(&client), size
+    );
+    while (::recv(sender_, &payload, sizeof payload, MSG_DONTWAIT) < 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
 }
@@ -144,17 +161,23 @@ void Path::warm_up() const {
 double Path::packets_per_second(std::size_t count) const {
     warm_up();
     std::size_t arrived = 0;
-    const Stopwatch watch;
-    for (std::size_t sent = 0; sent < count; sent += kBurst) {
-        send(kBurst);
-        arrived += receive();
+    double best = 0;
+    for (std::size_t sent = 0; sent < count; sent += kStretch) {
+        const Stopwatch watch;
+        std::size_t of_stretch = 0;
+        for (std::size_t burst = 0; burst < kStretch; burst += kBurst) {
+            send(kBurst);
+            of_stretch += receive();
+        }
+        const double seconds = watch.seconds();
+        arrived += of_stretch;
+        best = std::max(best, static_cast<double>(std::min(of_stretch, kStretch)) / seconds);
     }
     arrived += receive();
-    const double seconds = watch.seconds();
     if (arrived < count / 100 * 99) {
         fail("packets were lost: " + std::to_string(arrived) + " of " + std::to_string(count));
     }
-    return static_cast<double>(arrived) / seconds;
+    return best;
 }
 
 }  // namespace steelyard::bench

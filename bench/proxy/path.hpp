@@ -28,9 +28,10 @@ public:
     ~Path();
 
     void aim(const std::string& address, std::uint16_t port) const;
-    // Returns when a packet has arrived: neighbours have to be found first.
+    // Returns when a packet has arrived and its answer too: neighbours have to be found first, and
+    // what connection tracking has seen one direction of only is new to it for ever.
     void warm_up() const;
-    // Sends many, 18 bytes each, and takes in what arrives; packets a second.
+    // Sends many, 18 bytes each, and takes in what arrives; packets a second of the best stretch.
     [[nodiscard]] double packets_per_second(std::size_t count) const;
     // Sends some and leaves them at the server.
     void send(std::size_t count) const;
