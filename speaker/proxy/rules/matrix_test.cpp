@@ -92,13 +92,16 @@ TEST_F(MatrixTest, SourceRangesHoldEveryKindOfClient) {
 
 // Rules that the matrix does not need, each with its reason.
 bool beside_the_matrix(const std::string& rule) {
-    constexpr std::array<std::string_view, 15> kBeside{
+    constexpr std::array<std::string_view, 18> kBeside{
         // No packet of the matrix comes in with a mark.
         "KUBE-MARK-PREROUTING -m mark",
         // WalkTest and RulesTest have these.
         "KUBE-UNALLOCATED",
         "KUBE-FORWARD",
-        "KUBE-IPVS-FILTER -m conntrack --ctstate NEW",
+        "KUBE-MARK-PREROUTING -m conntrack --ctstate ESTABLISHED",
+        "KUBE-MARK-OUTPUT ! -o lo",
+        "KUBE-IPVS-FILTER -m conntrack ! --ctstate NEW",
+        "KUBE-IPVS-FILTER -m set --match-set KUBE-IPVS-IPS",
         "KUBE-IPVS-FILTER -p icmp",
         "HEALTH-CHECK-NODE-PORT",
         "-s 127.0.0.0/8 -j RETURN",

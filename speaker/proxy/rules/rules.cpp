@@ -12,6 +12,7 @@ using net::Family;
 
 // Set in every mark that leads to a virtual server.
 constexpr std::string_view kOurs = "0x80000000/0x80000000";  // kMarkBase/kMarkMask
+constexpr std::string_view kEstablished = "-m conntrack --ctstate ESTABLISHED -j ";
 
 // Writes rule text for one family and configuration.
 class Writer {
@@ -32,15 +33,23 @@ public:
         RuleTable table{"mangle", {}, {}};
         const std::string clear =
             "-m mark --mark " + std::string(kOurs) + " -j MARK --set-xmark 0x0/0xffffffff";
-        Chain arriving{chain("MARK-PREROUTING"), {clear}};
+        // IPVS knows where the packets of its connections go and asks for no mark. When it forgets
+        // a connection conntrack has to as well, so that what comes then is new.
+        Chain arriving{chain("MARK-PREROUTING"), {clear, std::string(kEstablished) + "RETURN"}};
         for (const std::string& pods : from_inside()) {
             arriving.rules.push_back(pods + map_mark(SetName::InternalMark));
         }
         arriving.rules.push_back("-j " + chain("MARK-ALL"));
         table.chains.push_back(std::move(arriving));
+        // What the node sends to itself, as to any frontend, goes by lo; what IPVS has translated
+        // and whatever else leaves the node does not.
         table.chains.push_back(
             {chain("MARK-OUTPUT"),
-             {clear, map_mark(SetName::InternalMark), "-j " + chain("MARK-ALL")}}
+             {clear,
+              "! -o lo -j RETURN",
+              "-j " + chain("IPVS-OUT-FILTER"),
+              map_mark(SetName::InternalMark),
+              "-j " + chain("MARK-ALL")}}
         );
         table.chains.push_back(
             {chain("MARK-ALL"),
@@ -59,10 +68,7 @@ public:
               in_set(SetName::LoadBalancerSourceIp, "dst,dst,src") + " -j RETURN",
               in_set(SetName::LoadBalancerFw, "dst,dst") + " -j DROP"}}
         );
-        table.jumps = {
-            {"PREROUTING", chain("MARK-PREROUTING")},
-            {"OUTPUT", chain("MARK-OUTPUT")},
-            {"OUTPUT", chain("IPVS-OUT-FILTER")}};
+        table.jumps = {{"PREROUTING", chain("MARK-PREROUTING")}, {"OUTPUT", chain("MARK-OUTPUT")}};
         return table;
     }
 
@@ -308,10 +314,11 @@ private:
     // A virtual address is a local one, so without this every listener of the host would answer on
     // it (kubernetes/kubernetes issue 72236).
     Chain ipvs_filter() const {
-        Chain chain{this->chain("IPVS-FILTER"), {}};
+        // Only what is new is ever refused.
+        Chain chain{this->chain("IPVS-FILTER"), {"-m conntrack ! --ctstate NEW -j RETURN"}};
         for (const SetName set :
-             {SetName::LoadBalancer,
-              SetName::ClusterIp,
+             {SetName::ClusterIp,
+              SetName::LoadBalancer,
               SetName::ExternalIp,
               SetName::ExternalIpLocal}) {
             chain.rules.push_back(in_set(set, "dst,dst") + " -j RETURN");
@@ -324,8 +331,7 @@ private:
             );
         }
         chain.rules.push_back(
-            "-m conntrack --ctstate NEW " + in_set(SetName::IpvsIps, "dst") +
-            " -j REJECT --reject-with " + unreachable()
+            in_set(SetName::IpvsIps, "dst") + " -j REJECT --reject-with " + unreachable()
         );
         return chain;
     }

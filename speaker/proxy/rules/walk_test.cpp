@@ -103,6 +103,38 @@ TEST_F(WalkTest, AnOldConnectionOutlivesTheLastLocalEndpoint) {
     EXPECT_EQ(verdict(packet(), false), Verdict::Refused);
 }
 
+TEST_F(WalkTest, OnlyWhatIsNewIsRefusedOnAVirtualAddress) {
+    case_.client = Client::External;
+    Packet sent = packet();
+    sent.destination.port = 22;
+    EXPECT_EQ(verdict(sent, false), Verdict::Delivered);
+}
+
+// IPVS finds its connections by their addresses and ports: a mark would change nothing.
+TEST_F(WalkTest, PacketsOfAKnownConnectionArriveUnmarked) {
+    variant_.affinity = true;
+    variant_.endpoint_port = kPort;
+    case_.client = Client::PodHere;
+    ASSERT_NE(walk(packet()).at(0).server.mark, 0U);
+    EXPECT_EQ(walk(packet(), false).at(0).server.mark, 0U);
+}
+
+TEST_F(WalkTest, WhatIpvsHasTranslatedIsHeldToNoRuleOfFrontends) {
+    const ProxyConfig config = config_of(LocalDetection::Kind::ClusterCidr, true, false);
+    Host host = host_of(case_, variant_, config);
+    for (const IpAddress& address :
+         {places(Family::V4).endpoint_here, places(Family::V4).endpoint_there}) {
+        SetEntry entry;
+        entry.ip = address;
+        entry.port = variant_.endpoint_port;
+        host.tables.sets[{SetName::LoadBalancerFw, Family::V4}].emplace(entry, 0);
+    }
+    const Tracer tracer(static_rules(config, Family::V4), Family::V4, "KUBE");
+    for (const Ending& ending : tracer.trace(host, packet())) {
+        EXPECT_EQ(ending.verdict, Verdict::Sent) << ending.log;
+    }
+}
+
 TEST_F(WalkTest, AffinityHoldsAcrossFrontendsWherePortsNeedNoTranslation) {
     variant_.affinity = true;
     variant_.endpoint_port = kPort;

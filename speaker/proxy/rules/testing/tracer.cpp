@@ -364,6 +364,7 @@ void Tracer::from_outside(Walk walk, std::vector<Ending>& endings) const {
 }
 
 void Tracer::from_node(Walk walk, std::vector<Ending>& endings) const {
+    walk.packet.out = is_local(*walk.host, walk.packet.destination.address) ? "lo" : "eth0";
     if (!hook(walk, "mangle", "OUTPUT") || (walk.is_new && !hook(walk, "nat", "OUTPUT"))) {
         endings.push_back(walk.ending);
         return;
@@ -375,13 +376,11 @@ void Tracer::from_node(Walk walk, std::vector<Ending>& endings) const {
         endings.push_back(walk.ending);
         return;
     }
-    if (!is_local(*walk.host, walk.packet.destination.address)) {
-        walk.packet.out = "eth0";
+    if (walk.packet.out != "lo") {
         walk.ending.verdict = Verdict::Forwarded;
         return leave(std::move(walk), endings);
     }
     // Round by lo. nat has seen the connection's two ends by then.
-    walk.packet.out = "lo";
     if (walk.is_new && !hook(walk, "nat", "POSTROUTING")) {
         endings.push_back(walk.ending);
         return;
