@@ -105,7 +105,8 @@ TEST_F(DataplaneTest, WhatIsWantedIsOursThoughItsRangeIsExcluded) {
     restart();
     start();
     EXPECT_EQ(apply().ops, 0U);
-    ASSERT_TRUE(wait(dataplane_->cleanup()));
+    const auto cleaned = wait(dataplane_->cleanup());
+    ASSERT_TRUE(cleaned) << to_string(cleaned.error());
     EXPECT_EQ(output_of("ipvsadm -Sn"), "-A -t 192.0.2.9:9 -s wlc\n");
 }
 
@@ -123,7 +124,8 @@ TEST_F(DataplaneTest, ALoadBalancerAddressOfARealLinkIsReadBack) {
     EXPECT_THAT(output_of("ip addr show dev steelyard0"), Not(HasSubstr("172.16.0.1")));
     EXPECT_EQ(audit().ops, 0U);
     EXPECT_EQ(dataplane_->counters().drifts, 0U);
-    ASSERT_TRUE(wait(dataplane_->cleanup()));
+    const auto cleaned = wait(dataplane_->cleanup());
+    ASSERT_TRUE(cleaned) << to_string(cleaned.error());
     EXPECT_EQ(output_of("ipvsadm -Sn"), "-A -t 10.96.0.10:80 -s wlc\n");
 }
 

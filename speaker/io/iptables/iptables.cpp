@@ -50,8 +50,10 @@ awaitable<Probe> probe(Variant variant) {
     co_return result;
 }
 
+// Chains of kubelet's or a proxy's, ours of load-balancer mode among them.
 bool holds_kubernetes(const Probe& probe) {
-    return probe.saved.find(":KUBE-") != std::string::npos;
+    return probe.saved.find(":KUBE-") != std::string::npos ||
+           probe.saved.find(":SYLB-") != std::string::npos;
 }
 
 bool holds_kube_proxy(const Probe& probe) {

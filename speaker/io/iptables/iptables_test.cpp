@@ -90,8 +90,11 @@ TEST(PreferenceTest, FollowsWhereKubernetesIsAndElseTakesNft) {
     kube_legacy.saved = "*mangle\n:KUBE-IPTABLES-HINT - [0:0]\n";
     Probe kube_nft = nft;
     kube_nft.saved = ":KUBE-KUBELET-CANARY - [0:0]\n";
+    Probe our_legacy = legacy;
+    our_legacy.saved = ":SYLB-SERVICES - [0:0]\n";
     const Probe broken;
 
+    EXPECT_THAT(preference(our_legacy, nft), ElementsAre(Variant::Legacy, Variant::Nft));
     EXPECT_THAT(preference(legacy, nft), ElementsAre(Variant::Nft, Variant::Legacy));
     EXPECT_THAT(preference(kube_legacy, nft), ElementsAre(Variant::Legacy, Variant::Nft));
     EXPECT_THAT(preference(legacy, kube_nft), ElementsAre(Variant::Nft, Variant::Legacy));
