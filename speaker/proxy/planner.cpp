@@ -101,11 +101,6 @@ void Planner::mark_all_dirty() {
     }
 }
 
-std::span<const SliceRef> Planner::slices_of(const kube::ObjectKey& service) const {
-    const auto entry = entries_.find(service);
-    return entry == entries_.end() ? std::span<const SliceRef>() : entry->second.slices;
-}
-
 // A walk over all endpoints: a millisecond for 50 000 of them, where an index by node would cost
 // more memory than their slices.
 void Planner::mark_dirty_on(const std::set<std::string, std::less<>>& nodes) {

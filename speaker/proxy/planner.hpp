@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <span>
 #include <vector>
 
 namespace steelyard::proxy {
@@ -30,8 +29,6 @@ public:
     void set_context(Context context);
 
     [[nodiscard]] const Context& context() const { return context_; }
-    // Of a Service that is known or only named by slices; the view lasts until the next call.
-    [[nodiscard]] std::span<const SliceRef> slices_of(const kube::ObjectKey& service) const;
     // What became of the tables since the last call; the first time, all of them.
     [[nodiscard]] Changes take_changes();
     // How many Services have been planned so far.

@@ -257,20 +257,6 @@ TEST_F(PlannerTest, OneSliceReplansOneService) {
     EXPECT_THAT(planner.take_changes().services, IsEmpty());
 }
 
-TEST_F(PlannerTest, TheSlicesOfAServiceAreKnownWithOrWithoutIt) {
-    Planner planner(context_);
-    const auto slice = std::make_shared<const kube::EndpointSlice>(slice_);
-    const kube::ObjectKey service{slice->meta.key.ns, slice->service};
-    EXPECT_THAT(planner.slices_of(service), IsEmpty());
-    planner.set_slice(slice->meta.key, slice);
-    EXPECT_THAT(planner.slices_of(service), ElementsAre(slice));
-    planner.set_service(service, nullptr);
-    static_cast<void>(planner.take_changes());
-    EXPECT_THAT(planner.slices_of(service), ElementsAre(slice));
-    planner.set_slice(slice->meta.key, nullptr);
-    EXPECT_THAT(planner.slices_of(service), IsEmpty());
-}
-
 TEST_F(PlannerTest, WhatComesOutTheSameIsNoChange) {
     Planner planner(context_);
     fill(planner);
