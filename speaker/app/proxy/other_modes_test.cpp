@@ -8,36 +8,34 @@ namespace {
 using proxy::Mode;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 const dataplane::Leftovers kBoth{
     {Mode::Full, "KUBE-NO-LOCAL"}, {Mode::LoadBalancer, "SYLB-NO-LOCAL"}};
 
 TEST(OtherModesTest, TheTablesOfTheModeThatStartsAreNoLeftovers) {
-    const OtherModes full = judge({{Mode::Full, "KUBE-NO-LOCAL"}}, Mode::Full);
-    const OtherModes beside = judge({{Mode::LoadBalancer, "SYLB-NO-LOCAL"}}, Mode::LoadBalancer);
-
-    EXPECT_FALSE(full.clean_load_balancer || beside.clean_load_balancer);
-    EXPECT_THAT(full.advice, IsEmpty());
-    EXPECT_THAT(beside.advice, IsEmpty());
+    EXPECT_THAT(advice_on({{Mode::Full, "KUBE-NO-LOCAL"}}, Mode::Full), IsEmpty());
+    EXPECT_THAT(advice_on({{Mode::LoadBalancer, "SYLB-NO-LOCAL"}}, Mode::LoadBalancer), IsEmpty());
 }
 
-TEST(OtherModesTest, WhatIsSurelyOursGoes) {
-    EXPECT_TRUE(judge(kBoth, Mode::Full).clean_load_balancer);
-    EXPECT_TRUE(judge(kBoth, Mode::AnnounceOnly).clean_load_balancer);
-    EXPECT_THAT(judge(kBoth, Mode::Full).advice, IsEmpty());
-}
-
-TEST(OtherModesTest, WhatMayBeAKubeProxysIsNamedWithTheCommandThatRemovesIt) {
-    for (const Mode now : {Mode::LoadBalancer, Mode::AnnounceOnly}) {
-        EXPECT_THAT(
-            judge(kBoth, now).advice,
-            ElementsAre(
-                "--proxy-mode=full ran on this node and left its tables in the kernel (ipset "
-                "KUBE-NO-LOCAL for one): stop kube-proxy here, run \"steelyard-speaker --cleanup "
-                "--proxy-mode=full\", and start it again"
-            )
-        );
-    }
+TEST(OtherModesTest, EachOtherModeIsNamedWithTheCommandThatRemovesIt) {
+    EXPECT_THAT(
+        advice_on(kBoth, Mode::LoadBalancer),
+        ElementsAre(
+            "--proxy-mode=full ran on this node and left its tables in the kernel (ipset "
+            "KUBE-NO-LOCAL for one): stop kube-proxy here, run \"steelyard-speaker --cleanup "
+            "--proxy-mode=full\", then start it again"
+        )
+    );
+    EXPECT_THAT(
+        advice_on(kBoth, Mode::Full),
+        ElementsAre(
+            "--proxy-mode=load-balancer ran on this node and left its tables in the kernel (ipset "
+            "SYLB-NO-LOCAL for one): run \"steelyard-speaker --cleanup "
+            "--proxy-mode=load-balancer\", then start this speaker again"
+        )
+    );
+    EXPECT_THAT(advice_on(kBoth, Mode::AnnounceOnly), SizeIs(2));
 }
 
 }  // namespace

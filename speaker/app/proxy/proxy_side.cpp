@@ -101,7 +101,7 @@ awaitable<Result<>> ProxySide::start() {
             }
         }
     }
-    co_await leave_other_modes(executor_, options_.proxy, log_);
+    co_await warn_of_other_modes(executor_, options_.proxy.mode, log_);
     const auto started = co_await dataplane_->start();
     for (const std::string& warning : dataplane_->warnings()) {
         log_.warn("node", {{"problem", warning}});
@@ -184,8 +184,11 @@ void ProxySide::queued(net::Family family) {
 void ProxySide::set_service(
     const kube::ObjectKey& key, std::shared_ptr<const kube::Service> service
 ) {
-    planner_.set_service(key, std::move(service));
     metrics_.on_service_change();
+    if (!programs()) {
+        return;  // nobody would take what the planner gathers
+    }
+    planner_.set_service(key, std::move(service));
     for (const net::Family family : kFamilies) {
         queued(family);
     }
@@ -196,6 +199,9 @@ void ProxySide::set_slice(
 ) {
     const net::Family family = slice ? slice->family : net::Family::V4;
     metrics_.on_endpoint_change(family, slice ? slice->last_change_trigger : std::nullopt);
+    if (!programs()) {
+        return;
+    }
     queued(family);
     planner_.set_slice(key, std::move(slice));
 }

@@ -41,7 +41,7 @@ TEST_F(LeftoversGuestTest, EachModeIsFoundUntilItIsCleanedUp) {
     }
 }
 
-TEST_F(LeftoversGuestTest, CleaningOneModeLeavesTheOther) {
+TEST_F(LeftoversGuestTest, CleaningOneModeLeavesTheOthersSets) {
     ASSERT_TRUE(wait(dataplane(Mode::Full)->start()));
     ASSERT_TRUE(wait(dataplane(Mode::LoadBalancer)->start()));
 
