@@ -41,12 +41,12 @@ public:
         }
         arriving.rules.push_back("-j " + chain("MARK-ALL"));
         table.chains.push_back(std::move(arriving));
-        // What the node sends to itself, as to any frontend, goes by lo; what IPVS has translated
-        // and whatever else leaves the node does not.
+        // What IPVS has translated for others leaves at once. The node's own packets to a frontend
+        // go by lo, unless their socket is bound to another device.
         table.chains.push_back(
             {chain("MARK-OUTPUT"),
              {clear,
-              "! -o lo -j RETURN",
+              "! -o lo -m addrtype ! --src-type LOCAL -j RETURN",
               "-j " + chain("IPVS-OUT-FILTER"),
               map_mark(SetName::InternalMark),
               "-j " + chain("MARK-ALL")}}

@@ -119,6 +119,16 @@ TEST(RulesTest, ALostJumpComesBackAndADoubledOneGoes) {
     );
 }
 
+TEST(RulesTest, AJumpOfAnEarlierVersionGoes) {
+    const auto rules = static_rules({}, Family::V4);
+    std::string saved = as_saved(rules);
+    const std::string kept = "-A OUTPUT -j KUBE-MARK-OUTPUT\n";
+    ASSERT_NE(saved.find(kept), std::string::npos);
+    saved.insert(saved.find(kept), "-A OUTPUT -j KUBE-IPVS-OUT-FILTER\n");
+
+    EXPECT_EQ(missing_rules(rules, saved), "*mangle\n-D OUTPUT -j KUBE-IPVS-OUT-FILTER\nCOMMIT\n");
+}
+
 TEST(RulesTest, KubeProxysOwnJumpsAreReplaced) {
     const auto rules = static_rules({}, Family::V4);
     const std::string commented =

@@ -135,6 +135,25 @@ TEST_F(WalkTest, WhatIpvsHasTranslatedIsHeldToNoRuleOfFrontends) {
     }
 }
 
+TEST_F(WalkTest, SourceRangesHoldTheNodeWhateverDeviceItsSocketIsBoundTo) {
+    const ProxyConfig config = config_of(LocalDetection::Kind::ClusterCidr, true, false);
+    case_.client = Client::Node;
+    case_.frontend = Frontend::LoadBalancer;
+    Packet sent = packet();
+    Host host = host_of(case_, variant_, config);
+    SetEntry entry;
+    entry.ip = sent.destination.address;
+    entry.port = sent.destination.port;
+    host.tables.sets[{SetName::LoadBalancerFw, Family::V4}].emplace(entry, 0);
+    const Tracer tracer(static_rules(config, Family::V4), Family::V4, "KUBE");
+    for (const char* device : {"", "eth0"}) {
+        sent.out = device;
+        const auto endings = tracer.trace(host, sent);
+        ASSERT_EQ(endings.size(), 1U);
+        EXPECT_EQ(endings[0].verdict, Verdict::Dropped) << endings[0].log;
+    }
+}
+
 TEST_F(WalkTest, AffinityHoldsAcrossFrontendsWherePortsNeedNoTranslation) {
     variant_.affinity = true;
     variant_.endpoint_port = kPort;

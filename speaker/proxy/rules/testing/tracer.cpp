@@ -364,7 +364,9 @@ void Tracer::from_outside(Walk walk, std::vector<Ending>& endings) const {
 }
 
 void Tracer::from_node(Walk walk, std::vector<Ending>& endings) const {
-    walk.packet.out = is_local(*walk.host, walk.packet.destination.address) ? "lo" : "eth0";
+    if (walk.packet.out.empty()) {
+        walk.packet.out = is_local(*walk.host, walk.packet.destination.address) ? "lo" : "eth0";
+    }
     if (!hook(walk, "mangle", "OUTPUT") || (walk.is_new && !hook(walk, "nat", "OUTPUT"))) {
         endings.push_back(walk.ending);
         return;

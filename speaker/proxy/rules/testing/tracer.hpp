@@ -22,7 +22,7 @@ struct Packet {
     net::Endpoint source;
     net::Endpoint destination;
     std::string in;   // interface; "" for the node's own
-    std::string out;  // "" until it leaves
+    std::string out;  // "" until it leaves; before, what a socket of the node is bound to
     std::uint32_t mark = 0;
 };
 
