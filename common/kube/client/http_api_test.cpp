@@ -181,6 +181,44 @@ TEST_F(HttpApiTest, AFailureCarriesTheServersMessage) {
     loop_.run(test());
 }
 
+TEST_F(HttpApiTest, AWriteWhoseAnswerNobodyReadsFailsAsAnyOther) {
+    serve(
+        {http_answer(201, "{}"),
+         http_answer(200, "no object"),
+         http_answer(409, R"({"kind":"Status","reason":"Conflict","message":"modified"})"),
+         http_answer(429, "{}", "Retry-After: 9\r\n"),
+         http_answer(404, "{}")}
+    );
+    auto subject = api();
+    const auto test = [&]() -> awaitable<void> {
+        const ObjectRef status = web("status");
+        nlohmann::json body;
+        body["metadata"]["namespace"] = "ns";
+        EXPECT_TRUE(co_await subject->create_only(Resource<Service>::kType, body));
+        EXPECT_TRUE(co_await subject->patch_only(status, PatchType::Merge, body));
+        const auto conflict = co_await subject->patch_only(status, PatchType::Merge, body);
+        EXPECT_TRUE(is(conflict.error(), Errc::Conflict));
+        EXPECT_THAT(conflict.error().context, HasSubstr("modified (HTTP 409)"));
+        const auto busy = co_await subject->create_only(Resource<Service>::kType, body);
+        EXPECT_EQ(retry_after(busy.error()), std::chrono::seconds(9));
+        const auto gone = co_await subject->patch_only(status, PatchType::Merge, body);
+        EXPECT_TRUE(is(gone.error(), Errc::NotFound));
+    };
+
+    loop_.run(test());
+
+    EXPECT_THAT(
+        first_lines(),
+        ElementsAre(
+            "POST /api/v1/namespaces/ns/services",
+            "PATCH /api/v1/namespaces/ns/services/web/status",
+            "PATCH /api/v1/namespaces/ns/services/web/status",
+            "POST /api/v1/namespaces/ns/services",
+            "PATCH /api/v1/namespaces/ns/services/web/status"
+        )
+    );
+}
+
 TEST_F(HttpApiTest, ANewTokenIsReadAtOnceAfterARefusal) {
     const std::string file = testing::TempDir() + "steelyard_token";
     std::ofstream(file) << "old\n";
