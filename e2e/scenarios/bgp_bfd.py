@@ -4,8 +4,8 @@ FRR shows what a BFDProfile becomes on the wire; BIRD is the router of a node th
 asks every 10 ms.
 """
 
-from bgp import (NODES_ASN, TOR_ASN, bfd_profile, expect_spread, host_route, measured_loss, node_names, peer, serve,
-                 wait_session_state)
+from bgp import (NODES_ASN, TOR_ASN, answering_nodes, bfd_profile, expect_spread, host_route, measured_loss, node_names,
+                 peer, serve, wait_session_state)
 from cluster import expect
 from manifests import balancer, passed
 from router_config import Bfd
@@ -65,6 +65,7 @@ def power_cut(cluster, address):
         session.up and session.details["timeout"] == INTERVAL * MULTIPLIER for session in now.values()))
     tor.wait_next_hops(host_route(address), *node_names(cluster))
     cluster.wait_for("requests through every node", lambda: expect_spread(cluster, address))
+    answering_nodes(cluster, address)  # a wait hides failed requests
     starved = cluster.starved_ms()
     prober = cluster.prober("remote", address, 80, "--timeout-ms", "1000")
     cluster.kill("node3")

@@ -6,7 +6,8 @@ The client sends a request every 10 ms all the while; the time it went without a
 from cluster import expect
 from manifests import serve_web
 
-LONGEST_GAP_MS = 15000
+LONGEST_GAP_MS = 3000
+PATIENCE_SECONDS = 15  # with the looks at it, which take longer than the gap
 
 
 def run(cluster):
@@ -17,9 +18,9 @@ def run(cluster):
 
     cluster.kill(owner)
     heir = cluster.wait_for("another owner", lambda: (new := cluster.owner(address)) != owner and new,
-                            LONGEST_GAP_MS / 1000)
+                            PATIENCE_SECONDS)
     cluster.wait_for("answers again", lambda: all(cluster.curl("client", address, 80, 1) for _ in range(6)),
-                     LONGEST_GAP_MS / 1000)
+                     PATIENCE_SECONDS)
     measured = prober.stop()
 
     print(f"  {owner} -> {heir}: no answer for {measured['gap_ms']:.0f} ms, "
