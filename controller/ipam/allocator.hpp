@@ -87,6 +87,9 @@ public:
     [[nodiscard]] std::vector<Want> take_openings() { return std::exchange(openings_, {}); }
     // Whether it still is; those who want it are served in turn until it is not.
     [[nodiscard]] bool is_open(const Want& want) const;
+    // Whether nobody of the request's namespace gets a fresh address under the policy of a
+    // Want::Kind::Quota: asked with the request of one of those who want it.
+    [[nodiscard]] bool quota_is_spent(const Request& request, const Want& want) const;
 
     // Every pool's answer, in the order in which the request asks them, by the rules of allocate();
     // as if the Service held nothing.
@@ -161,6 +164,9 @@ private:
         const Request& request, const PoolState& pool, std::span<const net::IpAddress> addresses
     ) const;
     [[nodiscard]] bool held_in(const std::string& ns, const net::IpAddress& address) const;
+    void want_room_beside(
+        const Request& request, std::span<const net::IpAddress> kept, std::vector<Want>& wants
+    ) const;
     void want_room(
         const Request& request, const PoolState& pool, Families families, std::vector<Want>& wants
     ) const;

@@ -396,6 +396,7 @@ std::vector<Want> Allocator::wants(const Request& request, const Refusal& refusa
             }
         }
         addresses = claims_.kept_for(request.service);
+        want_room_beside(request, addresses, wants);
     }
     for (const net::IpAddress& address : addresses) {
         wants.push_back({Want::Kind::Address, 0, address, {}});
@@ -409,10 +410,24 @@ std::vector<Want> Allocator::wants(const Request& request, const Refusal& refusa
     return wants;
 }
 
+// Of a dual-stack Service one address may be kept where it would get none otherwise: the other one
+// has to come from there.
+void Allocator::want_room_beside(
+    const Request& request, std::span<const net::IpAddress> kept, std::vector<Want>& wants
+) const {
+    for (const net::IpAddress& address : kept) {
+        const auto place = locate(address);
+        if (place && barred(request, pools_[place->pool]) == Reason::PoolNotAutomatic) {
+            want_room(request, pools_[place->pool], request.families, wants);
+        }
+    }
+}
+
 void Allocator::want_room(
     const Request& request, const PoolState& pool, Families families, std::vector<Want>& wants
 ) const {
     const bool shares = !request.sharing.key.empty();
+    const bool any_kept = !claims_.kept_for(request.service).empty();
     if (shares) {
         wants.push_back({Want::Kind::Shared, pool.index, {}, request.sharing.key});
     }
@@ -422,11 +437,12 @@ void Allocator::want_room(
         return;
     }
     const bool needs_both = least(request, families) == 2;
-    if (needs_both && !shares) {
+    if (needs_both && !shares && !any_kept) {
         wants.push_back({Want::Kind::RoomBoth, pool.index, {}, {}});
         return;
     }
-    // A sharer may join one family's address and find the other one free.
+    // A sharer may join one family's address and find the other one free; so may one for whom the
+    // address of one family is kept.
     for (const net::Family family : families) {
         const auto kind = family == net::Family::V4 ? Want::Kind::Room4 : Want::Kind::Room6;
         wants.push_back({kind, pool.index, {}, {}});
@@ -450,6 +466,10 @@ bool Allocator::is_open(const Want& want) const {
             return true;
     }
     return false;
+}
+
+bool Allocator::quota_is_spent(const Request& request, const Want& want) const {
+    return quotas_.room_under(request, want.index).addresses == 0;
 }
 
 }  // namespace steelyard::ipam

@@ -23,15 +23,24 @@ void Quotas::set(const config::Config& config) {
 Quotas::Room Quotas::room(const Request& request, std::uint32_t pool) const {
     Room tightest;
     for (const std::uint32_t policy : by_pool_.at(pool)) {
-        const auto& taken = taken_[policy];
-        const auto found = taken.find(request.service.ns);
-        const std::int64_t held = found == taken.end() ? 0 : found->second;
-        for (const config::Quota& quota : config_->policies[policy].quotas) {
-            const std::int64_t left = std::max<std::int64_t>(quota.addresses - held, 0);
-            if (left < tightest.addresses &&
-                config::applies(quota, request.service.ns, *request.namespace_labels)) {
-                tightest = {left, quota.addresses, policy};
-            }
+        const Room room = room_under(request, policy);
+        if (room.addresses < tightest.addresses) {
+            tightest = room;
+        }
+    }
+    return tightest;
+}
+
+Quotas::Room Quotas::room_under(const Request& request, std::uint32_t policy) const {
+    Room tightest;
+    const auto& taken = taken_[policy];
+    const auto found = taken.find(request.service.ns);
+    const std::int64_t held = found == taken.end() ? 0 : found->second;
+    for (const config::Quota& quota : config_->policies[policy].quotas) {
+        const std::int64_t left = std::max<std::int64_t>(quota.addresses - held, 0);
+        if (left < tightest.addresses &&
+            config::applies(quota, request.service.ns, *request.namespace_labels)) {
+            tightest = {left, quota.addresses, policy};
         }
     }
     return tightest;

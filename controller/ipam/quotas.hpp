@@ -30,6 +30,9 @@ public:
     };
     [[nodiscard]] Room room(const Request& request, std::uint32_t pool) const;
 
+    // The same of one policy.
+    [[nodiscard]] Room room_under(const Request& request, std::uint32_t policy) const;
+
     [[nodiscard]] const std::vector<std::uint32_t>& policies_of(std::uint32_t pool) const {
         return by_pool_.at(pool);
     }

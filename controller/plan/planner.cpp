@@ -279,9 +279,10 @@ void Planner::call(const Waiters::Call& call, Plan& plan) {
     ++plan.decided;
     review(work);
     fulfil(work);
-    // Whoever needs a single address is refused by a quota for all the others behind it.
+    // Those behind need not hear of a quota that has nothing left. Refused by something else, this
+    // one leaves it to them: they, too, have to wait for that from now on.
     if (call.want.kind == ipam::Want::Kind::Quota && work.refusal && work.request &&
-        work.request->families.size() == 1) {
+        allocator_.quota_is_spent(*work.request, call.want)) {
         waiters_.close(call.want);
     }
     conclude(work, plan.outcomes);

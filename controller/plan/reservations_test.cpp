@@ -496,25 +496,41 @@ TEST_F(ReservationTest, NonsenseWrittenByHandKeepsNothingAndHarmsNobody) {
     EXPECT_FALSE(cluster.next);  // a time that cannot be read is no time
 }
 
-TEST_F(ReservationTest, QuotaWakesTheWaiterOfItsNamespace) {
-    config::AllocationPolicy fair;
-    fair.name = "fair";
-    fair.pools = {"x"};
-    fair.quotas.emplace_back().addresses = 1;
-    cluster.set_policies({fair});
-    for (int i = 1; i <= 3; ++i) {
-        cluster.put(service("s" + std::to_string(i), i));
-    }
+TEST_F(ReservationTest, WhoHasOneFamilyKeptWaitsForTheOther) {
+    cluster.set_pools({pool("x", {"10.0.0.0/32", "fd00::/128"})});
+    cluster.put(by_hand("web", {"10.0.0.0"}));
+    kube::Service six = service("six", 1);
+    six.cluster_ips = {ip("fd96::1")};
+    cluster.put(six);
+    cluster.put(dual_service("web", 2, kube::IpFamilyPolicy::RequireDualStack));
     cluster.run();
-    EXPECT_EQ(cluster.reason_of("s2"), "QuotaExceeded");
+    EXPECT_EQ(cluster.address_of("six"), "fd00::");
+    EXPECT_EQ(cluster.reason_of("web"), "PoolExhausted");
 
-    cluster.remove("s1");
+    cluster.remove("six");
     cluster.run();
 
-    EXPECT_EQ(cluster.address_of("s2"), "10.0.0.0");
-    EXPECT_EQ(cluster.reason_of("s3"), "QuotaExceeded");
-    cluster.restart();
-    EXPECT_THAT(cluster.run(), IsEmpty());
+    EXPECT_EQ(cluster.address_of("web"), "10.0.0.0 fd00::");
+}
+
+TEST_F(ReservationTest, SoItDoesWhereItIsKeptInAPoolThatHandsOutNothingByItself) {
+    auto quiet = pool("x", {"10.0.0.0/32", "fd00::/128"});
+    quiet.auto_assign = false;
+    cluster.set_pools({quiet});
+    cluster.put(by_hand("web", {"10.0.0.0"}));
+    kube::Service six = service("six", 1);
+    six.cluster_ips = {ip("fd96::1")};
+    six.meta.annotations["metallb.io/address-pool"] = "x";
+    cluster.put(six);
+    cluster.put(dual_service("web", 2, kube::IpFamilyPolicy::RequireDualStack));
+    cluster.run();
+    EXPECT_EQ(cluster.address_of("six"), "fd00::");
+    EXPECT_EQ(cluster.address_of("web"), "");
+
+    cluster.remove("six");
+    cluster.run();
+
+    EXPECT_EQ(cluster.address_of("web"), "10.0.0.0 fd00::");
 }
 
 }  // namespace
