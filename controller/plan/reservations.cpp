@@ -73,6 +73,11 @@ std::vector<kube::ObjectKey> Reservations::on_object(
     if (!record.ours || (!record.wanted.in_use && !record.asked_delete)) {
         copy_spec(*object, record.wanted);
     }
+    // Two leaders that saw the Service go at different times, or of which one never saw it use the
+    // addresses, agree on the later time; else each would write its own over the other's for ever.
+    if (!record.wanted.in_use) {
+        record.wanted.released_at = std::max(record.wanted.released_at, object->released_at);
+    }
     record.wanted.meta = object->meta;
     record.shown = std::move(object);
     // A write that met a newer version than it was made for came to nothing: asked for again.
@@ -243,7 +248,7 @@ void Reservations::settle_one(
     }
     if (record.ended) {
         if (record.asked_create) {
-            changes.push_back({Kind::Delete, record.wanted});  // it may be on its way
+            changes.push_back({Kind::Delete, record.wanted});  // its creation may still wait
         }
         forget(key);
         return;

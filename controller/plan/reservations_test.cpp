@@ -533,5 +533,29 @@ TEST_F(ReservationTest, SoItDoesWhereItIsKeptInAPoolThatHandsOutNothingByItself)
     EXPECT_EQ(cluster.address_of("web"), "10.0.0.0 fd00::");
 }
 
+// Two processes that both believe they lead saw a Service go at different times.
+TEST_F(ReservationTest, LeadersAgreeOnTheLaterTimeOfARelease) {
+    keep_for(60s);
+    cluster.put(service("web", 1));
+    cluster.run();
+    cluster.remove("web");
+    cluster.run();
+    kube::AddressReservation theirs = managed();
+    const WallTime ours = theirs.released_at.value();
+
+    theirs.released_at = ours - 2s;
+    theirs.expires_at = ours + 58s;
+    cluster.put(theirs);
+    cluster.run();
+    EXPECT_EQ(managed().released_at, ours);
+
+    theirs.released_at = ours + 2s;
+    theirs.expires_at = ours + 62s;
+    cluster.put(theirs);
+    cluster.run();
+    EXPECT_EQ(managed().released_at, ours + 2s);
+    EXPECT_EQ(cluster.next, ours + 62s);
+}
+
 }  // namespace
 }  // namespace steelyard::controller_plan
