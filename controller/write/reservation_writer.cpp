@@ -91,8 +91,13 @@ awaitable<Result<>> ReservationWriter::write_status(kube::AddressReservation res
     co_return Result<>{};
 }
 
-// Only this very object: one made anew under its name stays.
+// Only this very object: one made anew under its name stays. One never seen has no uid to name it
+// by; then this has only taken the place of its creation, and what is made all the same is decided
+// on when the watch shows it.
 awaitable<Result<>> ReservationWriter::remove(kube::AddressReservation reservation) {
+    if (reservation.meta.uid.empty()) {
+        co_return Result<>{};
+    }
     nlohmann::json preconditions = nlohmann::json::object();
     preconditions["uid"] = reservation.meta.uid;
     if (!reservation.meta.resource_version.empty()) {

@@ -91,6 +91,21 @@ TEST_F(ReservationWriterTest, OneMadeAnewUnderTheNameStays) {
     EXPECT_TRUE(api_.has("ns.web"));
 }
 
+TEST_F(ReservationWriterTest, OneNeverSeenIsNotMadeAnyMoreNorDeletedByAnEmptyUid) {
+    ReservationChange unseen = change(ReservationChange::Kind::Delete);
+    unseen.object.meta.uid.clear();
+    ReservationChange other = change(ReservationChange::Kind::Create);
+    other.object.meta.key.name = "ns.xyz";
+    bench_.run([&]() -> awaitable<void> {
+        writer_.put(change(ReservationChange::Kind::Create));
+        writer_.put(unseen);
+        writer_.put(other);
+        co_await api_.answered(1);
+    }());
+
+    EXPECT_THAT(api_.requests, ElementsAre("POST ns.xyz"));
+}
+
 TEST_F(ReservationWriterTest, WhatFailsIsTriedAgain) {
     int failures = 1;
     api_.refuse = [&](const std::string&) -> std::optional<Error> {
