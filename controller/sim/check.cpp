@@ -55,6 +55,36 @@ bool asks_for_anything(const kube::Service& service) {
            service.load_balancer_ip.empty() && service.cluster_ips.size() == 1;
 }
 
+bool excluded(const config::Config& config, const config::Pool& pool, net::IpAddress address) {
+    return std::ranges::any_of(config.policies, [&](const config::AllocationPolicy& policy) {
+        return policy.covers(pool.name) &&
+               std::ranges::any_of(policy.exclude, [&](const net::Range& range) {
+                   return range.contains(address);
+               });
+    });
+}
+
+bool keeps(const kube::AddressReservation& reservation, net::IpAddress address) {
+    return std::ranges::find(reservation.addresses, to_string(address)) !=
+           reservation.addresses.end();
+}
+
+bool is_for(const kube::AddressReservation& reservation, const kube::ObjectKey& service) {
+    return reservation.service_namespace == service.ns && reservation.service_name == service.name;
+}
+
+bool reserved(const Cluster& cluster, net::IpAddress address) {
+    return std::ranges::any_of(cluster.reservations(), [&](const auto& entry) {
+        return keeps(*entry.second, address);
+    });
+}
+
+bool has_quota(const config::Config& config, const config::Pool& pool) {
+    return std::ranges::any_of(config.policies, [&](const config::AllocationPolicy& policy) {
+        return policy.covers(pool.name) && !policy.quotas.empty();
+    });
+}
+
 // The addresses of this family that a pool hands out to the Service unasked.
 Addresses offered(const Cluster& cluster, const kube::Service& service, net::Family family) {
     Addresses list;
@@ -65,7 +95,8 @@ Addresses offered(const Cluster& cluster, const kube::Service& service, net::Fam
                                                           labels_of(cluster, service.meta.key.ns),
                                                           service.meta.labels
                                                       );
-        if (!pool.auto_assign || !open || pool.avoid_buggy_ips) {
+        if (!pool.auto_assign || !open || pool.avoid_buggy_ips ||
+            has_quota(*cluster.config(), pool)) {
             continue;
         }
         for (const net::Range& range : pool.ranges) {
@@ -73,7 +104,9 @@ Addresses offered(const Cluster& cluster, const kube::Service& service, net::Fam
                 continue;
             }
             for (net::IpAddress at = range.first();; at = at.plus(1)) {
-                list.push_back(at);
+                if (!excluded(*cluster.config(), pool, at) && !reserved(cluster, at)) {
+                    list.push_back(at);
+                }
                 if (at == range.last()) {
                     break;
                 }
@@ -85,6 +118,17 @@ Addresses offered(const Cluster& cluster, const kube::Service& service, net::Fam
 
 std::string name(const kube::Service& service) {
     return to_string(service.meta.key) + " (" + service.meta.uid + ")";
+}
+
+// Who waits for an address is not told each time its namespace comes to the end of a quota; when
+// there is an address it hears.
+bool is_spent_since(const controller_plan::Standing& shown, const controller_plan::Standing& anew) {
+    controller_plan::Standing same = anew;
+    same.condition = shown.condition;
+    return same == shown && shown.condition && anew.condition &&
+           anew.condition->reason == "QuotaExceeded" &&
+           (shown.condition->reason == "PoolExhausted" || shown.condition->reason == "QuotaExceeded"
+           );
 }
 
 std::string text(const controller_plan::Standing& standing) {
@@ -112,6 +156,8 @@ void check_places(
             out.push_back(name(service) + " shows " + to_string(address) + ", of no pool");
         } else if (pool->name != controller_plan::standing_of(service).pool) {
             out.push_back(name(service) + " shows an address of another pool than it says");
+        } else if (excluded(*cluster.config(), *pool, address)) {
+            out.push_back(name(service) + " shows " + to_string(address) + ", which is excluded");
         }
     }
 }
@@ -157,6 +203,110 @@ std::vector<std::string> wrong(const Cluster& cluster) {
     return out;
 }
 
+Kept kept_now(const Cluster& cluster) {
+    Kept kept;
+    kept.reservations = cluster.reservations();
+    for (const auto& [key, stored] : cluster.services()) {
+        for (const net::IpAddress& address : shown(*stored.decoded)) {
+            kept.shown.emplace(stored.decoded->meta.uid, address);
+        }
+    }
+    return kept;
+}
+
+std::vector<std::string> given_away(const Cluster& cluster, const Kept& before) {
+    std::vector<ReservationEvent> states;
+    for (const auto& [key, reservation] : before.reservations) {
+        states.push_back({key, reservation});
+    }
+    for (auto at = cluster.reservation_log.begin(); at < cluster.reservation_log.end(); ++at) {
+        states.push_back(cluster.reservation_log.at(at));
+    }
+    // While its Service uses it, whoever may share it with that one may come.
+    const auto kept_on = [&](const kube::AddressReservation& now) {
+        return before.reservations.contains(now.meta.key) &&
+               std::ranges::all_of(states, [&](const ReservationEvent& state) {
+                   return state.key != now.meta.key ||
+                          (state.reservation && state.reservation->meta.uid == now.meta.uid &&
+                           state.reservation->addresses == now.addresses &&
+                           state.reservation->released_at == now.released_at &&
+                           !state.reservation->in_use);
+               });
+    };
+    const auto had_its_own = [&](const kube::ObjectKey& service, net::IpAddress address) {
+        return std::ranges::any_of(states, [&](const ReservationEvent& state) {
+            return state.reservation && is_for(*state.reservation, service) &&
+                   keeps(*state.reservation, address);
+        });
+    };
+    std::vector<std::string> out;
+    for (const auto& [key, reservation] : cluster.reservations()) {
+        if (!kept_on(*reservation)) {
+            continue;
+        }
+        for (const auto& [service, stored] : cluster.services()) {
+            for (const net::IpAddress& address : shown(*stored.decoded)) {
+                if (is_ours(*stored.decoded) && keeps(*reservation, address) &&
+                    !had_its_own(service, address) &&
+                    !before.shown.contains({stored.decoded->meta.uid, address})) {
+                    out.push_back(
+                        name(*stored.decoded) + " was given " + to_string(address) +
+                        ", reserved by " + key.name + " for " + reservation->service_namespace +
+                        "/" + reservation->service_name
+                    );
+                }
+            }
+        }
+    }
+    return out;
+}
+
+Taken taken_now(const Cluster& cluster) {
+    Taken taken;
+    taken.config = cluster.config();
+    std::map<std::pair<std::string, std::string>, std::set<net::IpAddress>> addresses;
+    for (const auto& [key, stored] : cluster.services()) {
+        for (const net::IpAddress& address : shown(*stored.decoded)) {
+            const config::Pool* pool = taken.config->pool_of(address);
+            for (const config::AllocationPolicy& policy : taken.config->policies) {
+                if (is_ours(*stored.decoded) && pool != nullptr && policy.covers(pool->name)) {
+                    addresses[{policy.name, key.ns}].insert(address);
+                }
+            }
+        }
+    }
+    for (const auto& [place, held] : addresses) {
+        taken.addresses[place] = static_cast<std::int64_t>(held.size());
+    }
+    return taken;
+}
+
+std::vector<std::string> beyond_quota(const Cluster& cluster, const Taken& before) {
+    std::vector<std::string> out;
+    if (before.config != cluster.config()) {
+        return out;
+    }
+    const Taken now = taken_now(cluster);
+    for (const auto& [place, held] : now.addresses) {
+        const auto& [policy_name, ns] = place;
+        const auto then = before.addresses.find(place);
+        const std::int64_t had = then == before.addresses.end() ? 0 : then->second;
+        for (const config::AllocationPolicy& policy : cluster.config()->policies) {
+            for (const config::Quota& quota : policy.quotas) {
+                if (policy.name == policy_name &&
+                    config::applies(quota, ns, labels_of(cluster, ns)) &&
+                    held > std::max(quota.addresses, had)) {
+                    out.push_back(
+                        ns + " holds " + std::to_string(held) + " addresses, " + policy.name +
+                        " grants " + std::to_string(quota.addresses)
+                    );
+                }
+            }
+        }
+    }
+    return out;
+}
+
 std::vector<std::string> unsettled(
     const Cluster& cluster, const controller_plan::Planner& planner, WallTime now
 ) {
@@ -167,12 +317,20 @@ std::vector<std::string> unsettled(
     for (const auto& [key, stored] : cluster.services()) {
         fresh.on_service(stored.decoded);
     }
+    for (const auto& [key, reservation] : cluster.reservations()) {
+        fresh.on_reservation(reservation);
+    }
     fresh.on_synced();
     fresh.on_config(cluster.config());
     std::vector<std::string> out;
-    for (const controller_plan::Outcome& outcome : fresh.plan(now).outcomes) {
-        if (outcome.write) {
-            const kube::Service& service = *cluster.find(outcome.service)->decoded;
+    const controller_plan::Plan plan = fresh.plan(now);
+    for (const controller_plan::ReservationChange& change : plan.reservations) {
+        out.push_back("a restart would change the reservation " + change.object.meta.key.name);
+    }
+    for (const controller_plan::Outcome& outcome : plan.outcomes) {
+        const kube::Service& service = *cluster.find(outcome.service)->decoded;
+        if (outcome.write &&
+            !is_spent_since(controller_plan::standing_of(service), outcome.standing)) {
             out.push_back(
                 "a restart would change " + name(service) + " from " +
                 text(controller_plan::standing_of(service)) + " to " + text(outcome.standing)

@@ -67,6 +67,72 @@ Cluster::Answer Cluster::patch_status(const kube::ObjectKey& key, const json& pa
     return Answer::Done;
 }
 
+Cluster::Answer Cluster::create_reservation(const kube::AddressReservation& made) {
+    if (reservations_.contains(made.meta.key)) {
+        return Answer::Conflict;
+    }
+    kube::AddressReservation object;
+    object.meta.key = made.meta.key;
+    object.meta.labels = made.meta.labels;
+    object.meta.uid = "uid-" + std::to_string(version_);
+    object.service_namespace = made.service_namespace;
+    object.service_name = made.service_name;
+    object.addresses = made.addresses;
+    object.keep_for = made.keep_for;
+    ++writes_;
+    store(std::move(object));
+    return Answer::Done;
+}
+
+Cluster::Answer Cluster::remove_reservation(
+    const kube::ObjectKey& key, const std::string& uid, const std::string& version
+) {
+    const auto found = reservations_.find(key);
+    if (found == reservations_.end()) {
+        return Answer::NotFound;
+    }
+    const kube::ObjectMeta& meta = found->second->meta;
+    if (meta.uid != uid || (!version.empty() && meta.resource_version != version)) {
+        return Answer::Conflict;
+    }
+    ++version_;
+    ++writes_;
+    reservations_.erase(found);
+    reservation_log.push({key, nullptr});
+    return Answer::Done;
+}
+
+void Cluster::edit_reservation(const kube::AddressReservation& wanted) {
+    const auto found = reservations_.find(wanted.meta.key);
+    if (found == reservations_.end()) {
+        return;
+    }
+    kube::AddressReservation object = *found->second;
+    object.addresses = wanted.addresses;
+    object.keep_for = wanted.keep_for;
+    store(std::move(object));
+}
+
+Cluster::Answer Cluster::patch_reservation(const kube::AddressReservation& wanted) {
+    const auto found = reservations_.find(wanted.meta.key);
+    if (found == reservations_.end()) {
+        return Answer::NotFound;
+    }
+    if (found->second->meta.resource_version != wanted.meta.resource_version) {
+        return Answer::Conflict;
+    }
+    kube::AddressReservation object = *found->second;
+    object.pool = wanted.pool;
+    object.released_at = wanted.released_at;
+    object.expires_at = wanted.expires_at;
+    object.in_use = wanted.in_use;
+    if (object != *found->second) {
+        ++writes_;
+        store(std::move(object));
+    }
+    return Answer::Done;
+}
+
 const Cluster::Stored* Cluster::find(const kube::ObjectKey& key) const {
     const auto found = services_.find(key);
     return found == services_.end() ? nullptr : &found->second;
@@ -80,6 +146,14 @@ void Cluster::store(const kube::ObjectKey& key, json object) {
     stored.object = std::move(object);
     stored.decoded = std::make_shared<const kube::Service>(std::move(*decoded));
     service_log.push({key, stored.decoded});
+}
+
+void Cluster::store(kube::AddressReservation reservation) {
+    reservation.meta.resource_version = std::to_string(++version_);
+    const kube::ObjectKey key = reservation.meta.key;
+    ReservationPtr& stored = reservations_[key];
+    stored = std::make_shared<const kube::AddressReservation>(std::move(reservation));
+    reservation_log.push({key, stored});
 }
 
 }  // namespace steelyard::controller_sim

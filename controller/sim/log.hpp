@@ -12,6 +12,7 @@ template <class T>
 class Log {
 public:
     void push(T item) { items_.push_back(std::move(item)); }
+    [[nodiscard]] std::uint64_t begin() const { return begin_; }
     [[nodiscard]] std::uint64_t end() const { return begin_ + items_.size(); }
     [[nodiscard]] const T& at(std::uint64_t position) const { return items_.at(position - begin_); }
     void forget_before(std::uint64_t position) {

@@ -20,6 +20,8 @@ constexpr double kLoss = 0.1;
 void Replica::start() {
     planner_.emplace(controller_plan::Options{});
     store_.clear();
+    reservations_.clear();
+    reservation_writes_.start();
     positions_.clear();
     announced_ = false;
     config_.reset();
@@ -47,6 +49,8 @@ std::uint64_t Replica::position(Kind kind) const {
             return cluster_.namespace_log.end();
         case Kind::Config:
             return cluster_.config_log.end();
+        case Kind::Reservations:
+            return cluster_.reservation_log.end();
     }
     return 0;
 }
@@ -80,6 +84,12 @@ bool Replica::deliver(Kind kind) {
             config_ = cluster_.config_log.at(position++);
             config_dirty_ = true;
             return true;
+        case Kind::Reservations:
+            if (position == cluster_.reservation_log.end()) {
+                return false;
+            }
+            take(cluster_.reservation_log.at(position++));
+            return true;
     }
     return false;
 }
@@ -98,23 +108,12 @@ void Replica::list(Kind kind) {
     positions_.erase(kind);
     positions_[kind] = position(kind);
     switch (kind) {
-        case Kind::Services: {
-            std::vector<kube::ObjectKey> gone;
-            for (const auto& [key, service] : store_) {
-                if (cluster_.find(key) == nullptr) {
-                    gone.push_back(key);
-                }
-            }
-            for (const kube::ObjectKey& key : gone) {
-                take({key, nullptr});
-            }
-            for (const auto& [key, stored] : cluster_.services()) {
-                if (store_[key] != stored.decoded) {
-                    take({key, stored.decoded});
-                }
-            }
+        case Kind::Services:
+            list_services();
             return;
-        }
+        case Kind::Reservations:
+            list_reservations();
+            return;
         case Kind::Namespaces:
             for (const auto& [name, labels] : cluster_.namespaces()) {
                 planner_->on_namespace(name, labels);
@@ -124,6 +123,48 @@ void Replica::list(Kind kind) {
             config_dirty_ = config_dirty_ || first || config_ != cluster_.config();
             config_ = cluster_.config();
             return;
+    }
+}
+
+void Replica::list_services() {
+    std::vector<kube::ObjectKey> gone;
+    for (const auto& [key, service] : store_) {
+        if (cluster_.find(key) == nullptr) {
+            gone.push_back(key);
+        }
+    }
+    for (const kube::ObjectKey& key : gone) {
+        take(ServiceChange{key, nullptr});
+    }
+    for (const auto& [key, stored] : cluster_.services()) {
+        if (store_[key] != stored.decoded) {
+            take(ServiceChange{key, stored.decoded});
+        }
+    }
+}
+
+void Replica::list_reservations() {
+    const Cluster::Reservations before = reservations_;
+    for (const auto& [key, reservation] : before) {
+        if (!cluster_.reservations().contains(key)) {
+            take(ReservationEvent{key, nullptr});
+        }
+    }
+    for (const auto& [key, reservation] : cluster_.reservations()) {
+        const auto known = before.find(key);
+        if (known == before.end() || known->second != reservation) {
+            take(ReservationEvent{key, reservation});
+        }
+    }
+}
+
+void Replica::take(const ReservationEvent& event) {
+    if (event.reservation) {
+        reservations_[event.key] = event.reservation;
+        planner_->on_reservation(event.reservation);
+    } else {
+        reservations_.erase(event.key);
+        planner_->on_reservation_deleted(event.key);
     }
 }
 
@@ -149,8 +190,12 @@ bool Replica::plan(WallTime now) {
     if (std::exchange(config_dirty_, false)) {
         planner_->on_config(config_);
     }
-    bool wrote = false;
-    for (controller_plan::Outcome& outcome : planner_->plan(now).outcomes) {
+    controller_plan::Plan plan = planner_->plan(now);
+    bool wrote = !plan.reservations.empty();
+    for (controller_plan::ReservationChange& change : plan.reservations) {
+        reservation_writes_.put(std::move(change));
+    }
+    for (controller_plan::Outcome& outcome : plan.outcomes) {
         if (outcome.write) {
             wrote = true;
             wanted_.insert_or_assign(
@@ -248,6 +293,10 @@ bool Replica::move_message(WallTime now, bool lossy) {
         message->answer = cluster_.patch_status(message->key, message->patch);
     }
     return true;
+}
+
+bool Replica::move_reservation_message(bool lossy) {
+    return reservation_writes_.move(rng_, lossy ? kLoss : 0);
 }
 
 void Replica::answered(const Message& message, WallTime now) {

@@ -3,6 +3,7 @@
 #include "common/base/rng.hpp"
 #include "controller/plan/planner.hpp"
 #include "controller/sim/cluster.hpp"
+#include "controller/sim/reservation_writes.hpp"
 #include "controller/write/overtaken.hpp"
 
 #include <cstdint>
@@ -17,8 +18,9 @@
 // controller/write/status_writers.cpp, which needs a loop and a clock. Pure.
 namespace steelyard::controller_sim {
 
-enum class Kind { Services, Namespaces, Config };
-inline constexpr Kind kKinds[] = {Kind::Services, Kind::Namespaces, Kind::Config};
+enum class Kind { Services, Namespaces, Config, Reservations };
+inline constexpr Kind kKinds[] = {
+    Kind::Services, Kind::Namespaces, Kind::Config, Kind::Reservations};
 
 // A request on its way to the server, with its answer once it was there.
 struct Message {
@@ -32,7 +34,10 @@ struct Message {
 
 class Replica {
 public:
-    Replica(Cluster& cluster, Rng rng) : cluster_(cluster), rng_(rng) { start(); }
+    Replica(Cluster& cluster, Rng rng)
+        : cluster_(cluster), rng_(rng), reservation_writes_(cluster) {
+        start();
+    }
 
     // A new process: it knows nothing, and what the old one had in flight may still arrive.
     void start();
@@ -44,9 +49,11 @@ public:
     bool plan(WallTime now);
     // Begins one write; false when none waits.
     bool begin_write(WallTime now);
+    bool begin_reservation_write() { return reservation_writes_.begin(rng_); }
     // One message moves: to the server, or its answer back, which may get lost. False when there is
     // none.
     bool move_message(WallTime now, bool lossy);
+    bool move_reservation_message(bool lossy);
 
     [[nodiscard]] bool synced() const;
     [[nodiscard]] const controller_plan::Planner& planner() const { return *planner_; }
@@ -67,7 +74,10 @@ private:
     using Flights = std::map<kube::ObjectKey, Flight>;
 
     void take(const ServiceChange& change);
+    void take(const ReservationEvent& event);
     void list(Kind kind);
+    void list_services();
+    void list_reservations();
     void send(const kube::ObjectKey& key, Flight& flight, nlohmann::json patch);
     void answered(const Message& message, WallTime now);
     void failed(std::uint64_t ticket);
@@ -80,6 +90,7 @@ private:
     Rng rng_;
     std::optional<controller_plan::Planner> planner_;
     std::map<kube::ObjectKey, ServicePtr> store_;
+    Cluster::Reservations reservations_;
     std::map<Kind, std::uint64_t> positions_;  // of the kinds that were listed
     bool announced_ = false;
     std::shared_ptr<const config::Config> config_;
@@ -91,6 +102,7 @@ private:
     std::uint64_t tickets_ = 0;
     controller::Overtaken overtaken_;
     std::list<Message> messages_;
+    ReservationWrites reservation_writes_;
 };
 
 }  // namespace steelyard::controller_sim

@@ -12,13 +12,17 @@ int main(int argc, char** argv) {
     app.add_option("--steps", options.steps, "What happens: messages, decisions, users, faults");
     app.add_option("--seed", options.seed, "The same seed gives the same run");
     app.add_option("--replicas", options.replicas, "Controllers that lead at the same time");
+    app.add_flag("--orderly", options.orderly, "One leader without crashes or forged status");
     CLI11_PARSE(app, argc, argv);
 
+    if (options.orderly) {
+        options.replicas = 1;
+    }
     Simulation simulation(options);
     const SimulationReport report = simulation.run();
 
     std::printf(
-        "seed %llu: %llu steps, %llu rests, %llu status writes, %s\n",
+        "seed %llu: %llu steps, %llu rests, %llu writes, %s\n",
         static_cast<unsigned long long>(options.seed),
         static_cast<unsigned long long>(report.steps),
         static_cast<unsigned long long>(report.rests),

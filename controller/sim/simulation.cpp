@@ -15,7 +15,7 @@ constexpr std::uint64_t kLongestRest = 50'000;
 }  // namespace
 
 Simulation::Simulation(const SimulationOptions& options)
-    : options_(options), rng_(options.seed), users_(cluster_, Rng(rng_.next())) {
+    : options_(options), rng_(options.seed), users_(cluster_, Rng(rng_.next()), !options.orderly) {
     for (std::size_t i = 0; i < options_.replicas; ++i) {
         replicas_.push_back(std::make_unique<Replica>(cluster_, Rng(rng_.next())));
     }
@@ -32,6 +32,7 @@ SimulationReport Simulation::run() {
             report.wrong.emplace_back("the controllers never come to rest");
         } else {
             report.wrong = check();
+            forget_logs();
         }
         ++report.rests;
     }
@@ -54,7 +55,7 @@ void Simulation::step() {
     const std::uint64_t what = rng_.below(1000);
     if (what < 80) {
         users_.act(now_);
-    } else if (what < 84) {
+    } else if (what < 84 && !options_.orderly) {
         replica.start();
     } else if (what < 90) {
         replica.relist();
@@ -62,29 +63,35 @@ void Simulation::step() {
         replica.deliver(kKinds[rng_.below(std::size(kKinds))]);
     } else if (what < 650) {
         replica.plan(now_);
-    } else if (what < 780) {
+    } else if (what < 750) {
         replica.begin_write(now_);
-    } else {
+    } else if (what < 780) {
+        replica.begin_reservation_write();
+    } else if (what < 940) {
         replica.move_message(now_, true);
+    } else {
+        replica.move_reservation_message(true);
     }
 }
 
 // Anything that is under way, in any order.
 bool Simulation::move(Replica& replica) {
-    std::array<unsigned, 6> order{0, 1, 2, 3, 4, 5};
+    std::array<unsigned, 9> order{0, 1, 2, 3, 4, 5, 6, 7, 8};
     std::shuffle(order.begin(), order.end(), rng_);
     return std::any_of(order.begin(), order.end(), [&](unsigned what) {
         switch (what) {
-            case 0:
-            case 1:
-            case 2:
-                return replica.deliver(kKinds[what]);
-            case 3:
-                return replica.plan(now_);
             case 4:
+                return replica.plan(now_);
+            case 5:
                 return replica.begin_write(now_);
-            default:
+            case 6:
+                return replica.begin_reservation_write();
+            case 7:
                 return replica.move_message(now_, false);
+            case 8:
+                return replica.move_reservation_message(false);
+            default:
+                return replica.deliver(kKinds[what]);
         }
     });
 }
@@ -98,18 +105,25 @@ bool Simulation::rest() {
             moved = move(*replicas_[(first + k) % replicas_.size()]);
         }
         if (!moved) {
-            forget_logs();
             return true;
         }
     }
     return false;
 }
 
-std::vector<std::string> Simulation::check() const {
+std::vector<std::string> Simulation::check() {
     std::vector<std::string> found = wrong(cluster_);
-    for (const auto& replica : replicas_) {
-        const auto more = unsettled(cluster_, replica->planner(), now_);
+    const auto add = [&](const std::vector<std::string>& more) {
         found.insert(found.end(), more.begin(), more.end());
+    };
+    if (options_.orderly) {
+        add(given_away(cluster_, kept_));
+        kept_ = kept_now(cluster_);
+        add(beyond_quota(cluster_, taken_));
+        taken_ = taken_now(cluster_);
+    }
+    for (const auto& replica : replicas_) {
+        add(unsettled(cluster_, replica->planner(), now_));
     }
     return found;
 }
@@ -119,6 +133,7 @@ void Simulation::forget_logs() {
     cluster_.service_log.forget_before(cluster_.service_log.end());
     cluster_.namespace_log.forget_before(cluster_.namespace_log.end());
     cluster_.config_log.forget_before(cluster_.config_log.end());
+    cluster_.reservation_log.forget_before(cluster_.reservation_log.end());
 }
 
 }  // namespace steelyard::controller_sim

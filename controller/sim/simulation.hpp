@@ -1,5 +1,6 @@
 #pragma once
 
+#include "controller/sim/check.hpp"
 #include "controller/sim/cluster.hpp"
 #include "controller/sim/replica.hpp"
 #include "controller/sim/users.hpp"
@@ -22,6 +23,9 @@ struct SimulationOptions {
     std::uint64_t steps = 10'000;
     std::size_t replicas = 2;
     std::uint64_t steps_between_rests = 300;  // on average
+    // One leader, none of whose predecessors' writes are on their way, and nobody else who writes
+    // status: then quotas have to hold, too. Two leaders may each give the last address of one.
+    bool orderly = false;
 };
 
 struct SimulationReport {
@@ -49,7 +53,7 @@ private:
     void step();
     void pass_time();
     bool move(Replica& replica);
-    [[nodiscard]] std::vector<std::string> check() const;
+    [[nodiscard]] std::vector<std::string> check();
     void forget_logs();
 
     SimulationOptions options_;
@@ -59,6 +63,8 @@ private:
     std::vector<std::unique_ptr<Replica>> replicas_;
     WallTime now_ = WallTime{} + std::chrono::hours(24 * 365 * 50);
     std::uint64_t steps_ = 0;
+    Kept kept_;  // at the rest before
+    Taken taken_;
 };
 
 }  // namespace steelyard::controller_sim

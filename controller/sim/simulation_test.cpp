@@ -34,6 +34,17 @@ TEST_P(SimulationTest, NeitherDoesOneThatCrashesNorThree) {
     }
 }
 
+TEST_P(SimulationTest, OneLeaderKeepsToTheQuotas) {
+    SimulationOptions options;
+    options.seed = GetParam();
+    options.replicas = 1;
+    options.orderly = true;
+
+    const SimulationReport report = Simulation(options).run();
+
+    EXPECT_THAT(report.wrong, IsEmpty()) << "seed " << options.seed;
+}
+
 INSTANTIATE_TEST_SUITE_P(Seeds, SimulationTest, testing::Range<std::uint64_t>(1, 11));
 
 TEST(SimulationReplayTest, OneSeedGivesOneRun) {

@@ -2,6 +2,7 @@
 
 #include "controller/ipam/request.hpp"
 
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -26,7 +27,8 @@ std::string annotation(std::string_view name) {
 
 }  // namespace
 
-Users::Users(Cluster& cluster, Rng rng) : cluster_(cluster), rng_(rng) {
+Users::Users(Cluster& cluster, Rng rng, bool forging)
+    : cluster_(cluster), rng_(rng), forging_(forging) {
     for (const char* ns : kNamespaces) {
         cluster_.set_labels(ns, {{"team", ns}});
     }
@@ -41,14 +43,16 @@ void Users::act(WallTime now) {
         edit_pools();
     } else if (what < 8) {
         cluster_.set_labels(key.ns, {{"team", kNamespaces[rng_.below(3)]}});
+    } else if (what < 14) {
+        reserve();
     } else if (!exists) {
         create(key, now);
-    } else if (what < 28) {
+    } else if (what < 34) {
         cluster_.remove(key);
         if (chance(30)) {
             create(key, now);
         }
-    } else if (what < 40) {
+    } else if (what < 46 && forging_) {
         forge(key);
     } else {
         change(key);
@@ -173,6 +177,56 @@ void Users::forge(const kube::ObjectKey& key) {
     cluster_.edit(key, merge);
 }
 
+// Two of a pool that differ in keepAfterDelete are refused; then the old configuration stays.
+kube::AllocationPolicy Users::any_policy() {
+    kube::AllocationPolicy policy;
+    policy.meta.key = {"metallb-system", "p"};
+    if (chance(60)) {
+        policy.ip_address_pools = {chance(60) ? "a" : "b"};
+    }
+    if (chance(40)) {
+        policy.exclude = {chance(50) ? "10.0.0.1-10.0.0.2" : any_address()};
+    }
+    if (chance(40)) {
+        kube::AllocationPolicy::Quota quota;
+        quota.addresses = static_cast<std::int64_t>(rng_.below(4));
+        if (chance(70)) {
+            quota.namespaces = {kNamespaces[rng_.below(3)]};
+        }
+        policy.quotas.push_back(std::move(quota));
+    }
+    if (chance(50)) {
+        policy.keep_after_delete = std::to_string(5 * (1 + rng_.below(10))) + "s";
+    }
+    return policy;
+}
+
+// By hand: one of a few names appears, changes or goes. Those of the controllers are not spared.
+void Users::reserve() {
+    const Cluster::Reservations& all = cluster_.reservations();
+    if (!all.empty() && chance(40)) {
+        const auto any =
+            std::next(all.begin(), static_cast<std::ptrdiff_t>(rng_.below(all.size())));
+        kube::AddressReservation object = *any->second;
+        if (chance(60)) {
+            (void)cluster_.remove_reservation(object.meta.key, object.meta.uid, "");
+        } else {
+            object.addresses = {any_address()};
+            object.keep_for = chance(50) ? "" : "20s";
+            cluster_.edit_reservation(object);
+        }
+        return;
+    }
+    const kube::ObjectKey service = any_key();
+    kube::AddressReservation made;
+    made.meta.key = {"metallb-system", "hand-" + std::to_string(rng_.below(4))};
+    made.service_namespace = service.ns;
+    made.service_name = service.name;
+    made.addresses = {any_address()};
+    made.keep_for = chance(40) ? "" : std::to_string(5 * (1 + rng_.below(10))) + "s";
+    (void)cluster_.create_reservation(made);
+}
+
 void Users::edit_pools() {
     config::Objects objects;
     const std::string last = std::to_string(1 + rng_.below(6));
@@ -195,6 +249,11 @@ void Users::edit_pools() {
                 kNamespaces[rng_.below(3)];
         }
         objects.pools.back().service_allocation = allocation;
+    }
+    while (chance(45)) {
+        objects.allocation_policies.push_back(any_policy());
+        objects.allocation_policies.back().meta.key.name +=
+            std::to_string(objects.allocation_policies.size());
     }
     if (chance(15) && objects.pools.size() > 1) {
         std::swap(objects.pools[0].meta.key.name, objects.pools[1].meta.key.name);

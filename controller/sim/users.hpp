@@ -6,13 +6,14 @@
 #include <string>
 
 // What people and other programs do to the cluster: Services made, changed, deleted and made again,
-// pools edited, status of others written, lost or forged. Few names and few addresses, so that
-// everything meets.
+// pools and policies edited, addresses reserved, status of others written, lost or forged. Few
+// names and few addresses, so that everything meets.
 namespace steelyard::controller_sim {
 
 class Users {
 public:
-    Users(Cluster& cluster, Rng rng);
+    // `forging`: they write status, too.
+    Users(Cluster& cluster, Rng rng, bool forging = true);
     // One of those things.
     void act(WallTime now);
 
@@ -23,11 +24,14 @@ private:
     void change(const kube::ObjectKey& key);
     void forge(const kube::ObjectKey& key);
     void edit_pools();
+    void reserve();
+    [[nodiscard]] kube::AllocationPolicy any_policy();
     [[nodiscard]] nlohmann::json any_ports();
     [[nodiscard]] std::string any_address();
 
     Cluster& cluster_;
     Rng rng_;
+    bool forging_;
     unsigned made_ = 0;
 };
 
