@@ -4,6 +4,7 @@ From the client by EXTERNAL-IP, from a pod by ClusterIP, from the client by Node
 node itself, and from beyond the router.
 """
 
+import time
 from collections import Counter
 
 from cluster import expect
@@ -12,17 +13,18 @@ from manifests import serve_web
 
 def check_shares(cluster, what, machine, address, port=80, count=90):
     """Every pod gets its third, and nothing fails. A node that a busy machine lets wait is out of rotation for a
-    moment: then the shares are counted anew, but a request must not fail even then."""
-    def shared():
+    moment: then the shares are counted anew, twice at most, but a request must not fail even then."""
+    failures = Counter()
+    for _ in range(3):
         measured = cluster.shares(machine, address, port, count)
         failures.update(measured["errors"])
         answers = measured["answers"]
-        expect(len(answers) == 3, f"answers from {len(answers)} pods instead of 3: {answers}")
-        expect(max(answers.values()) - min(answers.values()) <= 3, f"unequal shares {answers}")
-        return True
-    failures = Counter()
-    cluster.wait_for(f"equal shares: {what}", shared)
+        equal = len(answers) == 3 and max(answers.values()) - min(answers.values()) <= 3
+        if equal:
+            break
+        time.sleep(1)  # in which the node may be back
     expect(not failures, f"{what}: requests failed: {dict(failures)}")
+    expect(equal, f"{what}: unequal shares {answers}")
 
 
 def run(cluster):
