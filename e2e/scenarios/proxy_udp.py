@@ -62,8 +62,8 @@ def expect_moved(case, flows, first, second):
         last_old = max(when for when, word in log if word == first)
         first_new = min(when for when, word in log if word == second)
         longest = max(longest, first_new - last_old)
-        # One datagram may be answered too late by a busy machine, not all of the last ones.
-        expect(any(not word.startswith("!") for _, word in log[-5:]), f"{case}: {name} ends with {log[-5:]}")
+        # One datagram may be answered too late by a busy machine, not two of the last five.
+        expect(sum(not word.startswith("!") for _, word in log[-5:]) >= 4, f"{case}: {name} ends with {log[-5:]}")
     expect(longest < MOVE_MS, f"{case}: a flow was without an answer for {longest:.0f} ms")
     print(f"  {case}: longest time without an answer {longest:.0f} ms", flush=True)
 
@@ -152,7 +152,7 @@ def unready_first(stage, flows):
     for name in ("pod", "outside", "node"):
         log = stage.end_stream(name)
         # ICMP is limited to some packets a second: most datagrams that are refused are so in silence.
-        expect(log[0][1] in ("!refused", "!timeout") and "one" in [word for _, word in log[-5:]],
+        expect(log[0][1] in ("!refused", "!timeout") and [word for _, word in log[-5:]].count("one") >= 4,
                f"{name}: {log[:1]}...{log[-5:]}")
     passed("a flow that was refused is answered as soon as an endpoint is ready")
 
