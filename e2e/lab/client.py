@@ -28,7 +28,8 @@ def connect(state):
         link.connect(os.path.join(state, SOCKET))
     except OSError:
         link.close()
-        raise uml.LabError(f"no lab is up (state folder {state}); start one with `lab up` or KEEP=1 make demo") from None
+        raise uml.LabError(f"no lab is up (state folder {state}); start one with `lab up` or "
+                           "KEEP=1 make demo") from None
     return link
 
 

@@ -155,8 +155,8 @@ def measured_loss(what, prober, moves=0):
     print(f"  {what}: {measured['failed']} of {measured['requests']} requests failed"
           + (f" ({resets} open while their flow moved)" if resets else "")
           + f", longest time without an answer {measured['gap_ms']:.0f} ms", flush=True)
-    expect(measured["failed"] == resets <= OPEN_AT_ONCE * moves, f"{what}: {measured['failed']} of {measured['requests']} "
-           f"requests failed: {measured['errors']}")
+    expect(measured["failed"] == resets <= OPEN_AT_ONCE * moves,
+           f"{what}: {measured['failed']} of {measured['requests']} requests failed: {measured['errors']}")
     return measured
 
 

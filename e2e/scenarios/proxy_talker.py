@@ -283,13 +283,16 @@ def rest(seconds):
     time.sleep(seconds)
 
 
+OPERATIONS = {"ask": ask, "keep": keep, "again": again, "drop": drop, "start": start, "stop": stop, "rest": rest,
+              "overhear": overhear, "stray": stray}
+
+
 def main():
     print(json.dumps({"pid": os.getpid()}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            answer = {"result": {"ask": ask, "keep": keep, "again": again, "drop": drop, "start": start,
-                                 "stop": stop, "rest": rest, "overhear": overhear, "stray": stray}[request.pop("op")](**request)}
+            answer = {"result": OPERATIONS[request.pop("op")](**request)}
         except Exception as error:  # told to the scenario, which fails by it
             answer = {"error": repr(error)}
         print(json.dumps(answer), flush=True)
