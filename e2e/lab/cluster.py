@@ -36,6 +36,7 @@ TOPOLOGIES = uml.HERE / "topologies"
 NAMESPACE = "metallb-system"
 COMMAND_SECONDS = 60
 PATIENT_ASK = 1.2  # seconds for an answer to ARP or NDP where silence would be a finding
+ALARMING_WAIT_MS = 300  # a guest that waits so long for a CPU may take a living node for dead
 # Factor of every deadline: a machine may have more to do than this lab, and Kubernetes' own control plane is slow on
 # the guest's one CPU. Where time is what a story is about, it is measured, and PATIENCE does not count.
 PATIENCE = {"steelyard": 2, "kubernetes": 4}
@@ -118,14 +119,19 @@ class Prober:
         self._process = cluster.popen(machine, argv)
         line = self._process.stderr.readline()
         expect(line.strip() == "running", f"the prober got no answer from {address}:{port}: {line.strip()}")
-        self._cluster, self._alarms = cluster, cluster.alarms()
+        self._cluster, self._alarms, self._starved = cluster, cluster.alarms(), cluster.starved_ms()
 
     def stop(self):
-        """Ends it; returns the measurement as a dictionary, with the `alarms` of its time (node -> number)."""
+        """Ends it; returns the measurement as a dictionary, with the `alarms` of its time (node -> number): none when
+        the guest had its CPU, since then they are the product's fault, and one for all speakers that raised it."""
         self._process.send_signal(signal.SIGINT)
         output, errors = self._process.communicate(timeout=60)
         expect(output.startswith("{"), f"the prober ended without a result: {errors}")
-        return {**json.loads(output), "alarms": self._cluster.alarms() - self._alarms}
+        alarms = Counter()
+        if self._cluster.starved_ms() - self._starved > ALARMING_WAIT_MS:
+            for log, now in self._cluster.alarms().items():
+                alarms |= now - self._alarms.get(log, Counter())
+        return {**json.loads(output), "alarms": alarms}
 
 
 def expect(condition, message):
@@ -170,7 +176,8 @@ class Cluster:
 
     def up(self):
         """Boots it."""
-        labctl.up(self.state, self.file, limit=self.limit * PATIENCE[self.api_kind], on_line=self.say, api=self.api_kind)
+        labctl.up(self.state, self.file, limit=self.limit * PATIENCE[self.api_kind], on_line=self.say,
+                  api=self.api_kind)
 
     def down(self):
         """Ends it."""
@@ -526,9 +533,11 @@ class Cluster:
         return self._starvation.milliseconds()
 
     def alarms(self):
-        """How often speakers have taken each node for dead so far: on a machine that keeps the guest waiting, without
-        reason. Its addresses then move, and soon back."""
-        return Counter(re.findall(r'"unreachable, say its watchers","node":"([^"]*)"', self.logs("speaker")))
+        """How often each speaker has taken each node for dead so far (log -> node -> number): on a machine that keeps
+        the guest waiting, without reason. Its addresses then move, and soon back."""
+        return {path: Counter(re.findall(r'"unreachable, say its watchers","node":"([^"]*)"',
+                                         path.read_text(errors="replace")))
+                for path in labctl.log_files(self.state, "speaker")}
 
     # --- trouble
 

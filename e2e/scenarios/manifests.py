@@ -115,15 +115,16 @@ def passed(case):
 def expect_nothing_lost(what, prober, moves=0, owner=None):
     """Ends a prober and prints what it measured; every request has to be answered. One exception: a connection
     that is open at the moment its address moves is in the old node's IPVS table only, and the new node resets it;
-    so at most OPEN_AT_ONCE resets a move; an alarm about `owner`, the node that announces the address, is one."""
+    so at most OPEN_AT_ONCE resets a move; an alarm about `owner`, the node that announces the address, is one when
+    the machine was busy."""
     measured = prober.stop()
     moves += measured["alarms"][owner]
     resets = measured["errors"].get("Connection reset by peer", 0)
     print(f"  {what}: {measured['failed']} of {measured['requests']} requests failed"
           + (f" ({resets} open while the address moved)" if resets else "")
           + f", longest time without an answer {measured['gap_ms']:.0f} ms", flush=True)
-    expect(measured["failed"] == resets <= OPEN_AT_ONCE * moves, f"{what}: {measured['failed']} of {measured['requests']} requests "
-           f"failed: {measured['errors']}")
+    expect(measured["failed"] == resets <= OPEN_AT_ONCE * moves,
+           f"{what}: {measured['failed']} of {measured['requests']} requests failed: {measured['errors']}")
 
 
 # --- as YAML, for kubectl
