@@ -304,10 +304,8 @@ class Cluster:
                 if value:
                     return value
                 last = None
-            except ScenarioFailed as error:
-                last = error
-            except (LookupError, TypeError, ValueError, StopIteration) as error:
-                last = repr(error)
+            except (ScenarioFailed, LookupError, TypeError, ValueError, StopIteration) as error:
+                last = error if isinstance(error, ScenarioFailed) else repr(error)
             if time.monotonic() > end:
                 raise ScenarioFailed(f"no {what} within {deadline:g} s" + (f" (last: {last})" if last else ""))
             time.sleep(interval)
@@ -325,8 +323,8 @@ class Cluster:
         place = "        - --log-level=info\n        - --proxy-mode=full\n"
         expect(manifest.count(place) == 1, "manifests/steelyard.yaml: the speaker's options are not where they were")
         manifest = manifest.replace(place, place + "".join(f"        - {word}\n" for word in options))
-        preparation = PREPARATION.format(address=self.topology.host(topology.CONTROL_PLANE).address)
-        self.kubectl("apply", "-f", "crds/", "-f", "-", text=preparation + "---\n" + manifest)
+        self.prepare()
+        self.kubectl("apply", "-f", "crds/", "-f", "-", text=manifest)
         self.wait_installed()
 
     def wait_installed(self, seconds=45):
