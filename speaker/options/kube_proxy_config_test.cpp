@@ -24,7 +24,8 @@ std::vector<std::string> fields(const std::vector<Ignored>& ignored) {
 
 TEST(KubeProxyConfigTest, WhatKubeadmWritesTellsTheClusterCidrAndNothingElse) {
     Mistakes mistakes;
-    const KubeProxyConfig config = read_kube_proxy_config(test_file("kubeadm.conf"), mistakes);
+    const KubeProxyConfig config =
+        read_kube_proxy_config(test_file(SY_TESTDATA "/kubeadm.conf"), mistakes);
 
     EXPECT_THAT(mistakes, IsEmpty());
     EXPECT_THAT(fields(config.ignored), IsEmpty());
@@ -43,7 +44,7 @@ TEST(KubeProxyConfigTest, WhatKubeadmWritesTellsTheClusterCidrAndNothingElse) {
 
 TEST(KubeProxyConfigTest, EveryMistakeIsOneLineWithItsFieldValueAndWhatIsAccepted) {
     Mistakes mistakes;
-    static_cast<void>(read_kube_proxy_config(test_file("broken.conf"), mistakes));
+    static_cast<void>(read_kube_proxy_config(test_file(SY_TESTDATA "/broken.conf"), mistakes));
 
     std::sort(mistakes.begin(), mistakes.end(), [](const auto& left, const auto& right) {
         return std::stoi(left) < std::stoi(right);

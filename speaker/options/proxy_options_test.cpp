@@ -25,7 +25,7 @@ Result<std::string> files(const std::string& path) {
         return std::string("kind: Config\n");
     }
     const std::string text =
-        path.starts_with(kFolder) ? test_file(path.substr(kFolder.size())) : "";
+        path.starts_with(kFolder) ? test_file(SY_TESTDATA "/" + path.substr(kFolder.size())) : "";
     return text.empty() ? Result<std::string>(make_error(Errc::NotFound, path + ": no such file"))
                         : text;
 }

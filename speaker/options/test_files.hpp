@@ -6,9 +6,9 @@
 
 namespace steelyard::speaker {
 
-// A file of testdata/.
-inline std::string test_file(const std::string& name) {
-    std::ifstream file(std::string(SY_TESTDATA "/") + name);
+// A file's text; tests have theirs in SY_TESTDATA, which only they know.
+inline std::string test_file(const std::string& path) {
+    std::ifstream file(path);
     std::stringstream text;
     text << file.rdbuf();
     return text.str();
