@@ -1,14 +1,11 @@
 #pragma once
 
-#include "common/rt/task_group.hpp"
+#include "common/rt/run_one.hpp"
 #include "speaker/io/dataplane/dataplane.hpp"
 
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
-#include <exception>
-#include <optional>
-#include <string>
 #include <utility>
 
 namespace steelyard::bench {
@@ -18,15 +15,7 @@ class Loop {
 public:
     template <class T>
     T wait(awaitable<T> work) {
-        std::optional<T> result;
-        rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
-        const auto task = [&]() -> awaitable<void> {
-            result = co_await std::move(work);
-        };
-        tasks.spawn("bench", task());
-        ioc_.restart();
-        ioc_.run();
-        return std::move(*result);
+        return rt::run_one(ioc_, std::move(work));
     }
     [[nodiscard]] asio::any_io_executor executor() { return ioc_.get_executor(); }
 

@@ -81,22 +81,14 @@ TEST(DescribeTest, AnErrorThatIsNoNumberOfTheKernelSpeaksForItself) {
     EXPECT_EQ(describe(make_error(Errc::Timeout, "no answer in 10 s")), "no answer in 10 s");
 }
 
-TEST(KernelVersionTest, AReleaseBeginsWithItsVersion) {
-    EXPECT_EQ(parse_kernel_version("6.1.0-18-amd64"), (KernelVersion{6, 1}));
-    EXPECT_EQ(parse_kernel_version("5.9"), (KernelVersion{5, 9}));
-    EXPECT_EQ(parse_kernel_version("5"), std::nullopt);
-    EXPECT_EQ(parse_kernel_version("five.nine"), std::nullopt);
-    EXPECT_EQ(parse_kernel_version(""), std::nullopt);
-}
-
 TEST(ProxySettingsTest, ConnectionReuseIsTouchedOnlyWhereItLosesPackets) {
     const auto reuse = Contains(Field(&netlink::Sysctl::name, "net/ipv4/vs/conn_reuse_mode"));
 
-    EXPECT_THAT(proxy_settings(KernelVersion{5, 8}), reuse);
-    EXPECT_THAT(proxy_settings(KernelVersion{4, 1}), reuse);
-    EXPECT_THAT(proxy_settings(KernelVersion{4, 0}), Not(reuse));
-    EXPECT_THAT(proxy_settings(KernelVersion{5, 9}), Not(reuse));
-    EXPECT_THAT(proxy_settings(KernelVersion{6, 1}), Not(reuse));
+    EXPECT_THAT(proxy_settings(proxy::KernelVersion{5, 8}), reuse);
+    EXPECT_THAT(proxy_settings(proxy::KernelVersion{4, 1}), reuse);
+    EXPECT_THAT(proxy_settings(proxy::KernelVersion{4, 0}), Not(reuse));
+    EXPECT_THAT(proxy_settings(proxy::KernelVersion{5, 9}), Not(reuse));
+    EXPECT_THAT(proxy_settings(proxy::KernelVersion{6, 1}), Not(reuse));
     EXPECT_THAT(proxy_settings(std::nullopt), Not(reuse));
 }
 

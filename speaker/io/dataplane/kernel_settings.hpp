@@ -9,10 +9,9 @@
 // The kernel that runs, and what the proxy's packet path needs of it.
 namespace steelyard::dataplane {
 
-using proxy::KernelVersion;
-using proxy::parse_kernel_version;
-[[nodiscard]] std::optional<KernelVersion> running_kernel();
+[[nodiscard]] std::optional<proxy::KernelVersion> running_kernel();
 
-[[nodiscard]] std::vector<netlink::Sysctl> proxy_settings(std::optional<KernelVersion> kernel);
+[[nodiscard]] std::vector<netlink::Sysctl> proxy_settings(std::optional<proxy::KernelVersion> kernel
+);
 
 }  // namespace steelyard::dataplane

@@ -1,15 +1,11 @@
 #pragma once
 
 #include "common/net/ip.hpp"
-#include "common/rt/asio.hpp"
-#include "common/rt/task_group.hpp"
+#include "common/rt/run_one.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
-#include <exception>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -25,15 +21,7 @@ class LoopTest : public testing::Test {
 protected:
     template <class T>
     T wait(awaitable<T> work) {
-        std::optional<T> result;
-        rt::TaskGroup tasks(ioc_.get_executor(), [](const std::string&, std::exception_ptr) {});
-        const auto task = [&]() -> awaitable<void> {
-            result = co_await std::move(work);
-        };
-        tasks.spawn("test", task());
-        ioc_.restart();
-        ioc_.run();
-        return std::move(*result);
+        return rt::run_one(ioc_, std::move(work));
     }
 
     asio::io_context ioc_{1};
